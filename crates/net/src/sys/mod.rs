@@ -1,0 +1,18 @@
+//! System calls that no crate in use offers safely. The only place of this crate with `unsafe`; each use says why it
+//! is sound. What the results mean is said by those who call.
+
+mod clock;
+#[cfg(not(target_os = "linux"))]
+mod steps;
+#[cfg(target_os = "linux")]
+mod tcp;
+#[cfg(target_os = "linux")]
+mod timer_fd;
+
+pub(crate) use clock::boot_nanos;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use steps::Alarm;
+#[cfg(target_os = "linux")]
+pub(crate) use tcp::{tcp_info, unacknowledged_bytes};
+#[cfg(target_os = "linux")]
+pub(crate) use timer_fd::Alarm;

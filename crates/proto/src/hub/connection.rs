@@ -1,0 +1,453 @@
+//! The server's side of one link. Its shell's loop:
+//!
+//! ```text
+//! inputs    handle_bytes / handle_timeout / handle_admitted or refuse / handle_answers / handle_chunks /
+//!           handle_history / handle_woken
+//! outputs   poll_event until None, poll_transmit while the socket takes bytes, poll_timeout
+//! ```
+//!
+//! It queues no entries: it pulls them from the hub when its socket takes more, within the client's credit.
+
+mod catchup;
+mod greeting;
+mod page;
+mod replies;
+
+pub use catchup::StoredChunk;
+pub use greeting::{Admission, Greeting, check_hello};
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use self::catchup::Catchup;
+use self::replies::Replies;
+use super::{Answer, Hub, Pull, ReaderId};
+use crate::codec;
+use crate::ids::{AccountId, DeviceId, RoomId};
+use crate::link::{Bounds, Link, LinkError, Pinging, Timer};
+use crate::session::bye_reason;
+use crate::time::{Duration, Instant};
+use crate::wire::{self, ByeReason, Failed, RequestError, frame::Kind};
+
+/// What one call of `poll_transmit` gives, about.
+const TRANSMIT_BYTES: usize = 16 * 1024;
+/// What a client may send before it is admitted.
+const EARLY_BYTES_MAX: u64 = 128 * 1024;
+/// History requests of one connection that may be open.
+const HISTORY_OPEN_MAX: u8 = 4;
+/// The window's bounds, whatever the client asks for.
+const WINDOW_BYTES: std::ops::RangeInclusive<u32> = 16 * 1024..=1024 * 1024;
+
+/// What a connection wants of its shell.
+#[derive(Debug)]
+pub enum Event {
+    /// Verify this and answer with `handle_admitted` or `refuse`.
+    Greeted(Box<wire::Hello>),
+    /// Give this operation to the sequencer.
+    Submit(Box<wire::Op>),
+    /// Read chunks that hold entries of these rooms beyond the place; answer with `handle_chunks`.
+    ReadChunks {
+        /// The rooms.
+        rooms: Vec<RoomId>,
+        /// The place.
+        after: u64,
+    },
+    /// Read chunks that hold these entries of a room; answer with `handle_history`.
+    ReadHistory(wire::History),
+    /// An older link of the same device has to go: wake it.
+    Evict(ReaderId),
+    /// Close the transport once what `poll_transmit` still gives has left.
+    Close(ByeReason),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Waiting for Hello.
+    Fresh,
+    /// Hello is being verified; what came behind it waits.
+    Greeting { early: VecDeque<Kind>, early_bytes: u64 },
+    /// The histories parted: operations are dropped until the client says where it goes on.
+    Diverged,
+    /// Admitted.
+    Live(ReaderId),
+    /// Said goodbye.
+    Closed,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Connection {
+    link: Link,
+    phase: Phase,
+    account: AccountId,
+    device: DeviceId,
+    greeting: Option<Box<Greeting>>,
+    window_bytes: u32,
+    /// Bytes of the entries lane sent, and acknowledged as stored.
+    stream_sent: u64,
+    stream_stored: u64,
+    /// The rest of an entry that leaves in several parts.
+    rest: Bytes,
+    catchup: Option<Box<Catchup>>,
+    replies: Option<Box<Replies>>,
+    /// Operations from here on were held: what comes is dropped until this one comes again.
+    held_from: Option<u64>,
+    settled: bool,
+    history_open: u8,
+    /// The client asked whether we live: a good moment to say how far it has everything.
+    through_due: bool,
+    through_told: u64,
+    events: VecDeque<Event>,
+}
+
+impl Connection {
+    /// A connection that was accepted now.
+    pub fn new(active_bound: Duration, idle_bound: Duration, now: Instant) -> Self {
+        let bounds = Bounds { active_bound, idle_bound, pinging: Pinging::There };
+        Self {
+            link: Link::new(bounds, now),
+            phase: Phase::Fresh,
+            account: AccountId(0),
+            device: DeviceId([0; 16]),
+            greeting: None,
+            window_bytes: *WINDOW_BYTES.start(),
+            stream_sent: 0,
+            stream_stored: 0,
+            rest: Bytes::new(),
+            catchup: None,
+            replies: None,
+            held_from: None,
+            settled: false,
+            history_open: 0,
+            through_due: false,
+            through_told: 0,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The account and device, once known.
+    pub fn device(&self) -> (AccountId, DeviceId) {
+        (self.account, self.device)
+    }
+
+    /// The reader in the hub, while there is one; the shell detaches it at the end.
+    pub fn reader(&self) -> Option<ReaderId> {
+        match self.phase {
+            Phase::Live(reader) => Some(reader),
+            Phase::Fresh | Phase::Greeting { .. } | Phase::Diverged | Phase::Closed => None,
+        }
+    }
+
+    /// The link, for its figures.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// What the connection wants next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next deadline and what it is for.
+    pub fn poll_timeout(&self) -> (Instant, Timer) {
+        self.link.poll_timeout()
+    }
+
+    /// How many bytes the transport still holds, and how fast it was measured to take them.
+    pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
+        self.link.liveness_mut().handle_line(queued_bytes, bytes_per_second);
+    }
+
+    /// Bytes arrived.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8], hub: &mut Hub) {
+        self.link.handle_bytes(now, bytes);
+        loop {
+            match self.link.next_frame(now) {
+                Ok(None) => break,
+                Ok(Some(received)) => self.handle_frame(received.kind, received.wire_bytes, hub),
+                Err(error) => return self.fail(&error, hub),
+            }
+            if matches!(self.phase, Phase::Closed) {
+                return;
+            }
+        }
+        self.through_due |= self.link.take_pinged();
+        self.settle_awaiting();
+    }
+
+    /// A deadline came.
+    pub fn handle_timeout(&mut self, now: Instant, hub: &mut Hub) {
+        if let Err(error) = self.link.handle_timeout(now) {
+            self.fail(&error, hub);
+        }
+    }
+
+    /// Somebody woke the connection: its rooms may have something, or another link took over.
+    pub fn handle_woken(&mut self, hub: &mut Hub) {
+        if let Some(reason) = self.reader().and_then(|reader| hub.evicted(reader)) {
+            self.say_bye(reason, "another link of this device is connected", 0, hub);
+        }
+    }
+
+    /// What became of operations, from the sequencer.
+    pub fn handle_answers(&mut self, answers: Vec<Answer>) {
+        let replies = self.replies.get_or_insert_default();
+        for answer in answers {
+            match answer {
+                Answer::Outcome(outcome) => replies.outcomes.push_back(outcome),
+                Answer::Hold(hold) => {
+                    self.held_from = Some(self.held_from.map_or(hold.from_sequence, |f| f.min(hold.from_sequence)));
+                    replies.push_hold(hold);
+                }
+                Answer::Settled(settled) => {
+                    self.settled = true;
+                    replies.others.push_back(Kind::Settled(settled));
+                }
+            }
+        }
+    }
+
+    /// What `ReadChunks` asked for: everything of those rooms up to `covered_through` is in these.
+    pub fn handle_chunks(&mut self, chunks: &[StoredChunk], covered_through: u64, hub: &mut Hub) {
+        if let Phase::Live(reader) = self.phase {
+            // The store may hold a batch that is not installed yet: who sees its entries is not settled here before
+            // it is, so what is beyond the committed head is left for the next read.
+            let (place, head) = (hub.place(reader), hub.state().head());
+            let account = self.account;
+            let wanted =
+                |room, position| position > place && position <= head && hub.state().sees(account, room, position);
+            match Catchup::new(chunks, covered_through.min(head), wanted) {
+                Ok(catchup) => self.catchup = Some(Box::new(catchup)),
+                Err(_) => self.say_bye(ByeReason::Overloaded, "what is stored can't be read", 1_000, hub),
+            }
+        }
+    }
+
+    /// What `ReadHistory` asked for.
+    pub fn handle_history(&mut self, asked: &wire::History, chunks: &[StoredChunk], hub: &Hub) {
+        self.history_open = self.history_open.saturating_sub(1);
+        let reply = page::build(asked, chunks, hub, self.account);
+        self.replies.get_or_insert_default().others.push_back(reply);
+    }
+
+    /// The store could not be read for a request.
+    pub fn handle_history_failed(&mut self, number: u32) {
+        self.history_open = self.history_open.saturating_sub(1);
+        self.fail_request(number, RequestError::Store, "the server can't read its store now");
+    }
+
+    /// Ends the link with a reason for the peer.
+    pub fn say_bye(&mut self, reason: ByeReason, text: &str, retry_after_ms: u32, hub: &mut Hub) {
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        if let Some(reader) = self.reader() {
+            hub.detach(reader);
+        }
+        self.phase = Phase::Closed;
+        self.link.queue_control(Kind::Bye(wire::Bye { reason: reason.into(), text: text.to_owned(), retry_after_ms }));
+        self.events.push_back(Event::Close(reason));
+    }
+
+    /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
+    pub fn poll_transmit(&mut self, now: Instant, hub: &mut Hub, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.link.begin_transmit(now, out);
+        let Phase::Live(reader) = self.phase else { return };
+        if let Some(replies) = &mut self.replies {
+            while out.len() - start < TRANSMIT_BYTES {
+                let Some((kind, streamed)) = replies.next() else { break };
+                let bytes = self.link.send(now, kind, out);
+                self.stream_sent += if streamed { bytes } else { 0 };
+            }
+            if replies.is_empty() {
+                self.replies = None;
+            }
+        }
+        self.pull(now, reader, hub, out, start);
+        if self.stream_sent > self.stream_stored {
+            self.link.liveness_mut().handle_sent_awaiting(now);
+        }
+    }
+
+    // ---- inside
+
+    fn handle_frame(&mut self, kind: Kind, wire_bytes: u64, hub: &mut Hub) {
+        match (&mut self.phase, kind) {
+            (Phase::Closed, _) => {}
+            (Phase::Fresh, Kind::Hello(hello)) => {
+                self.phase = Phase::Greeting { early: VecDeque::new(), early_bytes: 0 };
+                // From here on the server's own work counts, not the client's slowness.
+                self.link.end_handshake();
+                self.events.push_back(Event::Greeted(Box::new(hello)));
+            }
+            (Phase::Fresh, _) => self.refuse_frame("the first frame is Hello", hub),
+            (_, Kind::Hello(_)) => self.refuse_frame("Hello comes once", hub),
+            (_, Kind::Bye(bye)) => self.handle_bye(bye.reason(), hub),
+            (Phase::Greeting { early, early_bytes }, kind) => {
+                *early_bytes += wire_bytes;
+                early.push_back(kind);
+                if *early_bytes > EARLY_BYTES_MAX {
+                    self.refuse_frame("too much was sent before Welcome", hub);
+                }
+            }
+            (Phase::Diverged, Kind::Continue(go_on)) => self.handle_continue(go_on.position, hub),
+            (Phase::Diverged, _) => {}
+            (Phase::Live(reader), kind) => {
+                let reader = *reader;
+                self.handle_live(kind, reader, hub);
+            }
+        }
+    }
+
+    fn handle_live(&mut self, kind: Kind, reader: ReaderId, hub: &mut Hub) {
+        match kind {
+            Kind::Op(op) => self.handle_op(op),
+            Kind::Ack(ack) => {
+                if ack.stream_bytes > self.stream_sent {
+                    return self.refuse_frame("more was acknowledged than sent", hub);
+                }
+                self.stream_stored = self.stream_stored.max(ack.stream_bytes);
+            }
+            Kind::Sync(sync) => {
+                let head = hub.state().head();
+                let replies = self.replies.get_or_insert_default();
+                if replies.push_sync(sync.number, head).is_err() {
+                    self.fail_request(sync.number, RequestError::Busy, "too many requests are open");
+                }
+                debug_assert!(hub.place(reader) <= head, "a place is never beyond the head");
+            }
+            Kind::History(history) => {
+                if self.history_open == HISTORY_OPEN_MAX {
+                    self.fail_request(history.number, RequestError::Busy, "too many requests are open");
+                } else if hub.state().room(RoomId(history.room)).is_none() {
+                    self.fail_request(history.number, RequestError::NoSuchRoom, "there is no such room");
+                } else {
+                    self.history_open += 1;
+                    self.events.push_back(Event::ReadHistory(history));
+                }
+            }
+            // A page is one read: it is answered before a cancel could reach it.
+            Kind::Cancel(_) | Kind::Signal(_) => {}
+            Kind::Continue(_) => self.refuse_frame("Continue answers Diverged", hub),
+            Kind::Hello(_) | Kind::Bye(_) | Kind::Ping(_) | Kind::Pong(_) => {}
+            Kind::Entry(_)
+            | Kind::Outcomes(_)
+            | Kind::Through(_)
+            | Kind::Welcome(_)
+            | Kind::Diverged(_)
+            | Kind::Heads(_)
+            | Kind::Gap(_)
+            | Kind::Hold(_)
+            | Kind::Settled(_)
+            | Kind::HistoryPage(_)
+            | Kind::Failed(_) => self.refuse_frame("a client sent what only servers send", hub),
+        }
+    }
+
+    fn handle_op(&mut self, op: wire::Op) {
+        if self.settled {
+            return;
+        }
+        match self.held_from {
+            Some(from) if op.sequence > from => return,
+            Some(_) => self.held_from = None,
+            None => {}
+        }
+        self.events.push_back(Event::Submit(Box::new(op)));
+    }
+
+    fn handle_bye(&mut self, reason: ByeReason, hub: &mut Hub) {
+        if let Some(reader) = self.reader() {
+            hub.detach(reader);
+        }
+        self.phase = Phase::Closed;
+        self.events.push_back(Event::Close(reason));
+    }
+
+    fn pull(&mut self, now: Instant, reader: ReaderId, hub: &mut Hub, out: &mut Vec<u8>, start: usize) {
+        loop {
+            while !self.rest.is_empty() && out.len() - start < TRANSMIT_BYTES {
+                let (part, _) = codec::first_part(&self.rest);
+                let part = self.rest.split_to(part.len());
+                self.stream_sent += self.link.send_encoded(now, &part, 1, out);
+            }
+            if !self.rest.is_empty() || out.len() - start >= TRANSMIT_BYTES {
+                return;
+            }
+            self.rest = Bytes::new();
+            let credit = u64::from(self.window_bytes).saturating_sub(self.stream_sent - self.stream_stored);
+            let nothing_open = self.stream_sent == self.stream_stored;
+            let fits = |unit: &Bytes| unit.len() as u64 <= credit || nothing_open;
+            if let Some(catchup) = &mut self.catchup {
+                match catchup.next_if(fits) {
+                    catchup::Next::Unit(unit) => self.rest = unit,
+                    catchup::Next::Enough => return,
+                    catchup::Next::Done { covered_through } => {
+                        self.catchup = None;
+                        hub.caught_up_to(reader, covered_through);
+                    }
+                    catchup::Next::Reading => return,
+                }
+                continue;
+            }
+            let mut taken = None;
+            let pulled = hub.pull(reader, |unit| {
+                let take = taken.is_none() && fits(unit);
+                if take {
+                    taken = Some(unit.clone());
+                }
+                take
+            });
+            match (taken, pulled) {
+                (Some(unit), _) => self.rest = unit,
+                (None, Pull::Behind { rooms, after }) if rooms.is_empty() => hub.caught_up_to(reader, after),
+                (None, Pull::Behind { rooms, after }) => {
+                    self.catchup = Some(Box::new(Catchup::reading()));
+                    self.events.push_back(Event::ReadChunks { rooms, after });
+                    return;
+                }
+                (None, Pull::Enough) => return,
+                (None, Pull::CaughtUp) => return self.send_through(now, reader, hub, out),
+            }
+        }
+    }
+
+    /// Answers the Syncs whose head the reader has reached, and says on a quiet link how far the client has all.
+    fn send_through(&mut self, now: Instant, reader: ReaderId, hub: &Hub, out: &mut Vec<u8>) {
+        let position = hub.place(reader);
+        while let Some(number) = self.replies.as_mut().and_then(|replies| replies.next_sync(position)) {
+            let through = Kind::Through(wire::Through { position, number });
+            self.stream_sent += self.link.send(now, through, out);
+            self.through_told = position;
+        }
+        if std::mem::take(&mut self.through_due) && self.through_told < position {
+            let through = Kind::Through(wire::Through { position, number: 0 });
+            self.stream_sent += self.link.send(now, through, out);
+            self.through_told = position;
+        }
+        if self.replies.as_ref().is_some_and(|replies| replies.is_empty()) {
+            self.replies = None;
+        }
+    }
+
+    fn fail_request(&mut self, number: u32, error: RequestError, text: &str) {
+        let failed = Failed { number, error: error.into(), text: text.to_owned() };
+        self.replies.get_or_insert_default().others.push_back(Kind::Failed(failed));
+    }
+
+    fn refuse_frame(&mut self, rule: &str, hub: &mut Hub) {
+        self.say_bye(ByeReason::ProtocolError, rule, 0, hub);
+    }
+
+    fn fail(&mut self, error: &LinkError, hub: &mut Hub) {
+        self.say_bye(bye_reason(error), &error.to_string(), 0, hub);
+    }
+
+    fn settle_awaiting(&mut self) {
+        if self.stream_sent == self.stream_stored {
+            self.link.liveness_mut().handle_all_answered();
+        }
+    }
+}

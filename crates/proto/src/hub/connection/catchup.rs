@@ -1,0 +1,106 @@
+//! Entries read from the store for one connection that is behind, at most one read's worth.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::codec;
+use crate::codec::{CodecError, Decoder};
+use crate::ids::RoomId;
+use crate::wire::{Entry, frame::Kind};
+
+/// A chunk of the log as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredChunk {
+    /// The position of its first entry.
+    pub first_position: u64,
+    /// How many entries it holds.
+    pub count: u32,
+    /// Their frames, one behind the other.
+    pub frames: Bytes,
+}
+
+/// What is stored is not what was stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ChunkError {
+    /// The frames can't be decoded.
+    #[error("a stored chunk is damaged: {0}")]
+    Codec(#[from] CodecError),
+    /// The frames are not the entries that the chunk names.
+    #[error("a stored chunk holds other entries than it says")]
+    Content,
+}
+
+#[derive(Debug)]
+pub(super) struct Catchup {
+    units: VecDeque<Bytes>,
+    /// `None` while the store reads.
+    covered_through: Option<u64>,
+}
+
+pub(super) enum Next {
+    Unit(Bytes),
+    /// The next one does not fit.
+    Enough,
+    /// The store has not answered yet.
+    Reading,
+    Done {
+        covered_through: u64,
+    },
+}
+
+impl Catchup {
+    pub(super) fn reading() -> Self {
+        Self { units: VecDeque::new(), covered_through: None }
+    }
+
+    pub(super) fn new(
+        chunks: &[StoredChunk],
+        covered_through: u64,
+        mut wanted: impl FnMut(RoomId, u64) -> bool,
+    ) -> Result<Self, ChunkError> {
+        let mut units = VecDeque::new();
+        for chunk in chunks {
+            for_each_entry(chunk, |entry, unit| {
+                if wanted(RoomId(entry.room), entry.position) {
+                    units.push_back(unit);
+                }
+            })?;
+        }
+        Ok(Self { units, covered_through: Some(covered_through) })
+    }
+
+    pub(super) fn next_if(&mut self, fits: impl Fn(&Bytes) -> bool) -> Next {
+        match (self.units.front(), self.covered_through) {
+            (_, None) => Next::Reading,
+            (None, Some(covered_through)) => Next::Done { covered_through },
+            (Some(unit), Some(_)) if !fits(unit) => Next::Enough,
+            (Some(_), Some(_)) => self.units.pop_front().map_or(Next::Enough, Next::Unit),
+        }
+    }
+}
+
+/// Walks the entries of a chunk, each with its own bytes.
+pub(super) fn for_each_entry(chunk: &StoredChunk, mut each: impl FnMut(Entry, Bytes)) -> Result<(), ChunkError> {
+    let mut rest = chunk.frames.clone();
+    for position in (chunk.first_position..).take(chunk.count as usize) {
+        let mut decoder = Decoder::default();
+        let mut unit_bytes = 0;
+        let entry = loop {
+            let (part, _) = codec::first_part(&rest[unit_bytes..]);
+            if part.is_empty() {
+                return Err(ChunkError::Content);
+            }
+            decoder.push(part);
+            unit_bytes += part.len();
+            if let Some(received) = decoder.next_frame()? {
+                break received.kind;
+            }
+        };
+        match entry {
+            Kind::Entry(entry) if entry.position == position => each(entry, rest.split_to(unit_bytes)),
+            _ => return Err(ChunkError::Content),
+        }
+    }
+    if rest.is_empty() { Ok(()) } else { Err(ChunkError::Content) }
+}

@@ -1,0 +1,302 @@
+//! Is the line alive? Only inbound bytes prove it. Everything here is arithmetic on moments that the link brings.
+//!
+//! Two questions run side by side. *Active*: something that wants an answer has left; after a short silence a ping
+//! follows, and a peer that stays silent for the active bound is dead. *Idle*: nothing is asked; the pinging side
+//! breaks the silence at 11/15 of the idle bound, the other side lets go at 14/15 and the pinging side at 15/15.
+
+use std::collections::VecDeque;
+
+use super::rtt::Rtt;
+use crate::time::{Duration, Instant};
+
+/// The shortest silence after which an unanswered send makes a ping.
+const PROBE_DELAY_MIN: Duration = Duration::from_millis(250);
+/// The longest one, and the pause between pings.
+const PROBE_DELAY_MAX: Duration = Duration::from_secs(1);
+/// A deadline that fires later than this was slept through.
+const LATE: Duration = Duration::from_millis(500);
+/// Bytes a second that a line is taken to carry until it was measured.
+const RATE_UNMEASURED: u64 = 8_000;
+/// Pings that are remembered while they wait for their pong.
+const PINGS_WAITING_MAX: usize = 64;
+
+/// Which side breaks an idle silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinging {
+    /// This side. The factor is the jitter in thousandths, 950 ..= 1050, so that clients do not beat together.
+    Here {
+        /// Multiplies 11/15 of the idle bound.
+        jitter_permille: u16,
+    },
+    /// The peer.
+    There,
+}
+
+/// The bounds of one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least silence that means death while an answer is due.
+    pub active_bound: Duration,
+    /// The silence that means death whatever is asked.
+    pub idle_bound: Duration,
+    /// Who breaks the silence.
+    pub pinging: Pinging,
+}
+
+/// The default active bound.
+pub const ACTIVE_BOUND: Duration = Duration::from_secs(3);
+/// The default idle bound.
+pub const IDLE_BOUND: Duration = Duration::from_secs(15);
+
+/// Why a link's deadline stands where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beat {
+    /// A ping is due.
+    Ping,
+    /// An answer was due for the whole active bound.
+    DeadActive,
+    /// No byte came for the whole idle bound.
+    DeadIdle,
+    /// Bytes come, but a ping was not answered for the whole idle bound.
+    DeadPing,
+}
+
+/// What a fired deadline means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was due.
+    Wait,
+    /// Send a ping.
+    Ping,
+    /// The deadline was slept through: ping, and judge again after one bound.
+    Woke,
+    /// Dead, after so long without a byte.
+    Dead {
+        /// The silence.
+        silent_for: Duration,
+        /// Whether it follows a wake-up.
+        woke: bool,
+    },
+}
+
+/// The state of one link's liveness.
+#[derive(Debug)]
+pub struct Liveness {
+    bounds: Bounds,
+    rtt: Rtt,
+    last_inbound: Instant,
+    last_outbound: Instant,
+    /// When the first send left that still waits for its answer.
+    awaiting: Option<Instant>,
+    /// When the last ping left.
+    last_ping: Option<Instant>,
+    pings_waiting: VecDeque<(u32, Instant)>,
+    /// A ping was asked for and has not left yet.
+    ping_pending: bool,
+    woke_at: Option<Instant>,
+    /// How long what is queued on the line will take, at the measured rate.
+    queue_delay: Duration,
+}
+
+impl Liveness {
+    /// A link that opened now.
+    pub fn new(bounds: Bounds, now: Instant) -> Self {
+        Self {
+            bounds,
+            rtt: Rtt::default(),
+            last_inbound: now,
+            last_outbound: now,
+            awaiting: None,
+            last_ping: None,
+            pings_waiting: VecDeque::new(),
+            ping_pending: false,
+            woke_at: None,
+            queue_delay: Duration::ZERO,
+        }
+    }
+
+    /// The measured round trip.
+    pub fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// The silence that means death while an answer is due, on this line as it is now.
+    pub fn active_bound(&self) -> Duration {
+        let measured = Duration::from_secs(1) + self.rtt.upper() + self.queue_delay;
+        self.bounds.active_bound.max(measured).min(self.bounds.idle_bound)
+    }
+
+    /// The bound in force: active while an answer is due, else idle.
+    pub fn bound_in_force(&self) -> Duration {
+        if self.first_unanswered().is_some() { self.active_bound() } else { self.idle_death() }
+    }
+
+    /// Replaces the bounds, as the peer announced them.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
+    /// Bytes arrived.
+    pub fn handle_inbound(&mut self, now: Instant) {
+        self.last_inbound = now;
+    }
+
+    /// Bytes left; they prove nothing but that the peer hears from us.
+    pub fn handle_outbound(&mut self, now: Instant) {
+        self.last_outbound = now;
+    }
+
+    /// Something left that wants an answer.
+    pub fn handle_sent_awaiting(&mut self, now: Instant) {
+        self.awaiting.get_or_insert(now);
+    }
+
+    /// Nothing that was sent waits for an answer any more.
+    pub fn handle_all_answered(&mut self) {
+        self.awaiting = None;
+    }
+
+    /// A ping left.
+    pub fn handle_ping_sent(&mut self, number: u32, now: Instant) {
+        self.ping_pending = false;
+        self.last_ping = Some(now);
+        if self.pings_waiting.len() < PINGS_WAITING_MAX {
+            self.pings_waiting.push_back((number, now));
+        }
+    }
+
+    /// A pong came.
+    pub fn handle_pong(&mut self, number: u32, now: Instant) {
+        while let Some(&(waiting, left)) = self.pings_waiting.front() {
+            if waiting > number {
+                break;
+            }
+            self.pings_waiting.pop_front();
+            if waiting == number {
+                self.rtt.sample(now.since(left));
+            }
+        }
+        if self.pings_waiting.is_empty() {
+            self.pings_waiting = VecDeque::new();
+        }
+    }
+
+    /// How many bytes the transport still holds, and how fast the line was measured to carry them.
+    pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
+        let rate = bytes_per_second.unwrap_or(RATE_UNMEASURED).max(1);
+        self.queue_delay = Duration::from_millis(queued_bytes.saturating_mul(1_000) / rate);
+    }
+
+    /// A ping is wanted for another reason than a deadline.
+    pub fn want_ping(&mut self) {
+        self.ping_pending = true;
+    }
+
+    /// Whether a ping should leave with the next bytes.
+    pub fn is_ping_pending(&self) -> bool {
+        self.ping_pending
+    }
+
+    /// Whether a loss at this moment belongs to a wake-up.
+    pub fn is_waking(&self, now: Instant) -> bool {
+        self.woke_at.is_some_and(|woke| self.last_inbound <= woke && now.since(woke) <= self.active_bound() + LATE)
+    }
+
+    /// The next deadline and its reason.
+    pub fn poll_timeout(&self) -> (Instant, Beat) {
+        let mut next = (self.alive_from() + self.idle_death(), Beat::DeadIdle);
+        let mut consider = |at: Option<Instant>, beat: Beat| {
+            if let Some(at) = at
+                && at < next.0
+            {
+                next = (at, beat);
+            }
+        };
+        consider(self.active_death(), Beat::DeadActive);
+        consider(self.ping_death(), Beat::DeadPing);
+        if !self.ping_pending {
+            consider(self.idle_ping(), Beat::Ping);
+            consider(self.active_ping(), Beat::Ping);
+        }
+        next
+    }
+
+    /// Judges the deadline, if it has come.
+    pub fn handle_timeout(&mut self, now: Instant) -> Verdict {
+        let (deadline, beat) = self.poll_timeout();
+        if now < deadline {
+            return Verdict::Wait;
+        }
+        if now.since(deadline) > LATE {
+            self.woke_at = Some(now);
+            self.ping_pending = true;
+            return Verdict::Woke;
+        }
+        match beat {
+            Beat::Ping => {
+                self.ping_pending = true;
+                Verdict::Ping
+            }
+            Beat::DeadActive | Beat::DeadIdle | Beat::DeadPing => {
+                Verdict::Dead { silent_for: now.since(self.last_inbound), woke: self.is_waking(now) }
+            }
+        }
+    }
+
+    /// The last sign of life, or the wake-up that grants a new bound.
+    fn alive_from(&self) -> Instant {
+        self.woke_at.map_or(self.last_inbound, |woke| woke.max(self.last_inbound))
+    }
+
+    fn first_unanswered(&self) -> Option<Instant> {
+        let ping = self.pings_waiting.front().map(|&(_, left)| left);
+        match (self.awaiting, ping) {
+            (Some(send), Some(ping)) => Some(send.min(ping)),
+            (send, ping) => send.or(ping),
+        }
+    }
+
+    fn idle_death(&self) -> Duration {
+        match self.bounds.pinging {
+            Pinging::Here { .. } => self.bounds.idle_bound,
+            Pinging::There => self.bounds.idle_bound * 14 / 15,
+        }
+    }
+
+    fn idle_ping(&self) -> Option<Instant> {
+        match self.bounds.pinging {
+            Pinging::There => None,
+            Pinging::Here { jitter_permille } => {
+                let pause = self.bounds.idle_bound * 11 / 15 * u32::from(jitter_permille) / 1_000;
+                let quiet_since = self.alive_from().min(self.last_outbound);
+                Some(self.not_before_pause(quiet_since + pause))
+            }
+        }
+    }
+
+    fn active_ping(&self) -> Option<Instant> {
+        let asked = self.first_unanswered()?;
+        let delay = self.rtt.upper().clamp(PROBE_DELAY_MIN, PROBE_DELAY_MAX);
+        Some(self.not_before_pause(self.alive_from().max(asked) + delay))
+    }
+
+    fn not_before_pause(&self, at: Instant) -> Instant {
+        self.last_ping.map_or(at, |left| at.max(left + PROBE_DELAY_MAX))
+    }
+
+    fn active_death(&self) -> Option<Instant> {
+        let asked = self.first_unanswered()?;
+        let ping_left = self.last_ping.is_some_and(|left| left >= self.alive_from());
+        ping_left.then(|| self.alive_from().max(asked) + self.active_bound())
+    }
+
+    fn ping_death(&self) -> Option<Instant> {
+        let &(_, left) = self.pings_waiting.front()?;
+        let granted = self.woke_at.map_or(left, |woke| woke.max(left));
+        Some(granted + self.bounds.idle_bound)
+    }
+}
+
+#[cfg(test)]
+#[path = "liveness_tests.rs"]
+mod tests;

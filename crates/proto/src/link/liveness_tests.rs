@@ -1,0 +1,181 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const START: Instant = Instant::from_nanos(1_000_000_000_000);
+
+fn at(ms: u64) -> Instant {
+    START + Duration::from_millis(ms)
+}
+
+fn client() -> Liveness {
+    let pinging = Pinging::Here { jitter_permille: 1_000 };
+    Liveness::new(Bounds { active_bound: ACTIVE_BOUND, idle_bound: IDLE_BOUND, pinging }, START)
+}
+
+fn server() -> Liveness {
+    let bounds = Bounds { active_bound: ACTIVE_BOUND, idle_bound: IDLE_BOUND, pinging: Pinging::There };
+    Liveness::new(bounds, START)
+}
+
+/// Runs the deadlines of a link whose peer is silent; gives when each ping left and when the link died.
+fn run_silent(mut liveness: Liveness) -> (Vec<u64>, u64) {
+    let mut pings = Vec::new();
+    loop {
+        let (deadline, _) = liveness.poll_timeout();
+        let ms = deadline.since(START).as_millis() as u64;
+        match liveness.handle_timeout(deadline) {
+            Verdict::Ping => {
+                pings.push(ms);
+                liveness.handle_ping_sent(pings.len() as u32, deadline);
+                liveness.handle_outbound(deadline);
+            }
+            Verdict::Dead { woke: false, .. } => return (pings, ms),
+            other => panic!("{other:?} at {ms} ms"),
+        }
+    }
+}
+
+#[test]
+fn a_silent_peer_is_dead_three_seconds_after_the_first_unanswered_send() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(2_000));
+    assert_eq!(run_silent(liveness), (vec![2_250, 3_250, 4_250], 5_000));
+}
+
+#[test]
+fn a_busy_sender_notices_as_fast_as_an_idle_one() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(0));
+    for ms in (0..=240).step_by(10) {
+        liveness.handle_outbound(at(ms));
+        liveness.handle_sent_awaiting(at(ms));
+    }
+    assert_eq!(run_silent(liveness).1, 3_000);
+}
+
+#[test]
+fn an_idle_client_pings_at_11_seconds_and_gives_up_before_15() {
+    assert_eq!(run_silent(client()), (vec![11_000, 12_000, 13_000], 14_000));
+}
+
+#[test]
+fn an_idle_server_lets_go_at_14_seconds_without_a_ping_of_its_own() {
+    assert_eq!(run_silent(server()), (vec![], 14_000));
+}
+
+#[test]
+fn an_unanswered_send_alone_never_kills_a_link_whose_pings_are_answered() {
+    let mut liveness = server();
+    liveness.handle_sent_awaiting(at(0));
+    let mut number = 0;
+    let mut now = START;
+    while now < at(120_000) {
+        let (deadline, _) = liveness.poll_timeout();
+        now = deadline;
+        match liveness.handle_timeout(now) {
+            Verdict::Ping => {
+                number += 1;
+                liveness.handle_ping_sent(number, now);
+                liveness.handle_inbound(now + Duration::from_millis(40));
+                liveness.handle_pong(number, now + Duration::from_millis(40));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((115..=121).contains(&number), "about one ping a second, not {number} in 120 s");
+}
+
+#[test]
+fn a_ping_unanswered_for_the_idle_bound_kills_whatever_else_arrives() {
+    let mut liveness = server();
+    liveness.want_ping();
+    liveness.handle_ping_sent(1, at(0));
+    let mut now = 0;
+    loop {
+        now += 100;
+        liveness.handle_inbound(at(now));
+        match liveness.handle_timeout(at(now)) {
+            Verdict::Wait => {}
+            Verdict::Ping => liveness.handle_ping_sent(99, at(now)),
+            Verdict::Dead { .. } => break,
+            Verdict::Woke => panic!("nobody slept"),
+        }
+    }
+    assert_eq!(now, 15_000);
+}
+
+#[test]
+fn a_deadline_that_was_slept_through_asks_again_instead_of_killing() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(0));
+    liveness.handle_ping_sent(1, at(250));
+    assert_eq!(liveness.handle_timeout(at(60_000)), Verdict::Woke);
+    assert!(liveness.is_ping_pending());
+    liveness.handle_ping_sent(2, at(60_000));
+    for (number, ms) in [(3, 61_000), (4, 62_000)] {
+        assert_eq!(liveness.handle_timeout(at(ms)), Verdict::Ping);
+        liveness.handle_ping_sent(number, at(ms));
+    }
+    let dead = liveness.handle_timeout(at(63_000));
+    assert!(matches!(dead, Verdict::Dead { woke: true, .. }), "{dead:?}");
+}
+
+#[test]
+fn a_peer_that_answers_after_the_sleep_keeps_the_link() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(0));
+    assert_eq!(liveness.handle_timeout(at(60_000)), Verdict::Woke);
+    liveness.handle_ping_sent(1, at(60_000));
+    liveness.handle_inbound(at(60_040));
+    liveness.handle_pong(1, at(60_040));
+    liveness.handle_all_answered();
+    assert_eq!(liveness.poll_timeout().1, Beat::Ping);
+    assert!(!liveness.is_waking(at(60_050)));
+}
+
+#[test]
+fn a_slow_line_stretches_the_active_bound_up_to_the_idle_one() {
+    let mut liveness = client();
+    assert_eq!(liveness.active_bound(), ACTIVE_BOUND);
+    liveness.handle_line(40_000, None);
+    assert_eq!(liveness.active_bound(), Duration::from_secs(6));
+    liveness.handle_line(2_000_000, None);
+    assert_eq!(liveness.active_bound(), IDLE_BOUND);
+    liveness.handle_line(2_000_000, Some(10_000_000));
+    assert_eq!(liveness.active_bound(), ACTIVE_BOUND);
+}
+
+#[test]
+fn a_latency_of_350_ms_is_never_taken_for_death() {
+    for sent in [0, 1_000, 30_000] {
+        let mut liveness = client();
+        liveness.handle_outbound(at(sent));
+        liveness.handle_sent_awaiting(at(sent));
+        liveness.handle_inbound(at(sent + 350));
+        liveness.handle_all_answered();
+        assert_eq!(liveness.poll_timeout(), (at(sent + 11_000), Beat::Ping));
+    }
+}
+
+proptest! {
+    /// Whatever happened before: after the last inbound byte a link with something to ask dies within its bound
+    /// of the later of that byte and the asking, and never before.
+    #[test]
+    fn silence_is_noticed_exactly_at_the_bound(
+        inbound in proptest::collection::vec(1_u64..2_000, 0..20),
+        asked_after in 0_u64..5_000,
+    ) {
+        let mut liveness = client();
+        let mut now = 0;
+        for step in inbound {
+            now += step;
+            liveness.handle_inbound(at(now));
+            liveness.handle_outbound(at(now));
+        }
+        let asked = now + asked_after;
+        liveness.handle_sent_awaiting(at(asked));
+        let (_, died) = run_silent(liveness);
+        prop_assert_eq!(died, asked + 3_000);
+    }
+}

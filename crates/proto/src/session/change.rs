@@ -1,0 +1,64 @@
+//! What a session wants its profile to store, in order, in one transaction.
+
+use crate::ids::{AccountId, DeviceId, LogId, OperationId, RoomId, Term};
+use crate::wire;
+
+/// One step of a profile's history. Changes are applied in the order the session gave them; those of one batch in
+/// one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// A link was accepted by this log in this term. Positions of later changes are told under this term.
+    Welcomed {
+        /// The server's log.
+        log_id: LogId,
+        /// Its present term.
+        term: Term,
+        /// The account that this device belongs to.
+        account: AccountId,
+        /// The account's name as the server spells it.
+        name: String,
+    },
+    /// Where the rooms of a new device stand: its place becomes `as_of`, each room's base its head.
+    FirstHeads {
+        /// The position that the heads speak of.
+        as_of: u64,
+        /// All rooms of the account.
+        rooms: Vec<wire::Head>,
+    },
+    /// An entry of the ordered lane; the place moves to its position.
+    Entry(wire::Entry),
+    /// All for this device up to the position was stored; the place moves there.
+    Through {
+        /// The new place.
+        position: u64,
+    },
+    /// The final outcome of one of our operations.
+    Outcome(wire::Outcome),
+    /// A page of history; may overlap with what is stored.
+    Page(wire::HistoryPage),
+    /// The server's history parted from ours after `common`.
+    Diverged {
+        /// The highest position that both histories share.
+        common: u64,
+        /// The last sequence of this device that the server's history holds.
+        last_sequence: u64,
+    },
+    /// This profile was rolled back: it goes on as a new device, its outbox renumbered from 1.
+    NewDevice {
+        /// The device to be.
+        device_id: DeviceId,
+        /// Its secret.
+        secret: [u8; 32],
+    },
+}
+
+/// What the profile knows after a batch of changes was committed and synced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// The place after the batch.
+    pub position: u64,
+    /// All sequences up to this one have an outcome that is stored.
+    pub confirmed_through: u64,
+    /// Rooms that operations of ours entered or made, as the batch's outcomes said.
+    pub entered: Vec<(OperationId, RoomId)>,
+}

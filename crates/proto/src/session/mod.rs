@@ -1,0 +1,577 @@
+//! A client's session: what outlives its links. It knows who the device is, where it stands, what its outbox still has
+//! to say, and when to try again; one link at a time belongs to it, and everything of a link dies with the link.
+//!
+//! The session is pure. Its shell's loop:
+//!
+//! ```text
+//! inputs    handle_opened / handle_open_failed / handle_bytes / handle_lost / handle_timeout
+//!           handle_loaded (outbox rows) / handle_stored or handle_reset (a batch of changes is on disk)
+//!           handle_appended, ask, stop, resume, try_now, set_reconnect
+//! outputs   poll_event until None, poll_store (one batch at a time), poll_transmit while the socket takes bytes,
+//!           poll_timeout; status() at any time
+//! ```
+
+pub mod cause;
+pub mod change;
+pub mod divergence;
+mod intake;
+mod outbox;
+mod reconnect;
+mod requests;
+mod settings;
+mod status;
+mod up;
+
+pub use cause::Cause;
+pub use change::{Change, Stored};
+pub use outbox::{Held, LOADED_BYTES_MAX, Load, OPERATIONS_IN_FLIGHT_MAX};
+pub use requests::Request;
+pub use settings::{Identity, Resume, Schedule, Settings, WINDOW_BYTES};
+pub use status::{State, Status};
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::ids::{AccountId, DeviceId, LogId, Place, RoomId, Term};
+use crate::link::LinkError;
+use crate::time::{Duration, Instant};
+use crate::wire::{self, ByeReason, HistoryPage, RequestError, frame::Kind};
+use cause::{NextStep, ProtocolFault};
+use intake::Intake;
+use outbox::Outbox;
+use reconnect::Reconnect;
+use requests::Requests;
+use up::{Phase, Up};
+
+/// What a session wants of its shell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Open a transport connection; answer with `handle_opened` or `handle_open_failed`.
+    Connect,
+    /// Close the transport connection, after what `poll_transmit` still gives, without waiting for the peer.
+    Close,
+    /// Read rows of the outbox; answer with `handle_loaded`.
+    Load(Load),
+    /// The status may have changed.
+    StatusChanged,
+    /// This request is answered, and what it brought is stored.
+    Answered {
+        /// Its number.
+        number: u32,
+        /// How it went.
+        result: Result<(), RequestError>,
+    },
+    /// A link was lost after it had been online.
+    Dropped {
+        /// Why.
+        cause: Cause,
+    },
+    /// Draw a new device id and secret; answer with `handle_new_device`.
+    NeedDevice,
+}
+
+/// What a session's next deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// The link's own deadline.
+    Link(crate::link::Timer),
+    /// The next try.
+    Retry,
+    /// A hold ends.
+    Hold,
+}
+
+/// What the device was told; survives links.
+#[derive(Debug)]
+struct Known {
+    identity: Identity,
+    log_id: Option<LogId>,
+    account: AccountId,
+    /// Everything up to here was taken in (it is stored, or will be before anything later is).
+    place: Option<Place>,
+    told: Option<Place>,
+    terms: Vec<(Term, u64)>,
+    rooms: BTreeMap<RoomId, u64>,
+}
+
+/// The line's state; `Up` holds everything that dies with the link.
+#[derive(Debug)]
+enum Line {
+    Offline { retry_at: Option<Instant> },
+    Connecting,
+    Up(Box<Up>),
+    Stopped,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    known: Known,
+    outbox: Outbox,
+    intake: Intake,
+    requests: Requests,
+    reconnect: Reconnect,
+    line: Line,
+    /// Why the last link or try ended.
+    cause: Option<Cause>,
+    /// Links of this process, counted.
+    links: u64,
+    /// The Sync that runs a rolled-back profile up to the head.
+    rollback_sync: Option<u32>,
+    events: VecDeque<Event>,
+}
+
+impl Session {
+    /// A session that wants to connect at once.
+    pub fn new(settings: Settings, resume: Resume) -> Self {
+        let mut session = Self {
+            outbox: Outbox::new(resume.confirmed_through),
+            reconnect: Reconnect::new(settings.schedule, settings.jitter_seed),
+            settings,
+            known: Known::new(resume),
+            intake: Intake::default(),
+            requests: Requests::default(),
+            line: Line::Connecting,
+            cause: None,
+            links: 0,
+            rollback_sync: None,
+            events: VecDeque::new(),
+        };
+        session.events.push_back(Event::Connect);
+        session.poll_outbox();
+        session
+    }
+
+    // ---- what can be asked at any time
+
+    /// The status, as it is now.
+    pub fn status(&self) -> Status {
+        let (state, next_try) = match &self.line {
+            Line::Offline { retry_at } => (State::Offline, *retry_at),
+            Line::Connecting => (State::Connecting, None),
+            Line::Up(up) if up.is_online() => (State::Online, None),
+            Line::Up(_) => (State::Connecting, None),
+            Line::Stopped => (State::Stopped, None),
+        };
+        let link = self.up().map(|up| &up.link);
+        Status {
+            state,
+            cause: if state == State::Online { None } else { self.cause.clone() },
+            round_trip: link.and_then(|link| link.liveness().rtt().smoothed()),
+            bound: link.map(|link| link.liveness().bound_in_force()),
+            position: self.known.place.map_or(0, |place| place.position),
+            tries: self.reconnect.tries(),
+            next_try,
+            held: self.outbox.held(),
+            storing_since: self.intake.storing_since(),
+        }
+    }
+
+    /// The device, as it is known by now.
+    pub fn identity(&self) -> &Identity {
+        &self.known.identity
+    }
+
+    // ---- commands
+
+    /// Rows were appended to the outbox, by whichever process.
+    pub fn handle_appended(&mut self) {
+        self.outbox.handle_appended();
+        self.poll_outbox();
+    }
+
+    /// Asks something of the server; an `Answered` with the number given follows, over any drop.
+    pub fn ask(&mut self, request: Request) -> u32 {
+        self.requests.ask(request)
+    }
+
+    /// The user wants no line.
+    pub fn stop(&mut self, now: Instant) {
+        self.end(now, Cause::StoppedByUser);
+        self.line = Line::Stopped;
+    }
+
+    /// The user wants the line back.
+    pub fn resume(&mut self) {
+        if matches!(self.line, Line::Stopped) {
+            self.reconnect.handle_try_now();
+            self.connect();
+        }
+    }
+
+    /// Tries at once where a pause was running.
+    pub fn try_now(&mut self) {
+        match &mut self.line {
+            Line::Offline { .. } => {
+                self.reconnect.handle_try_now();
+                self.connect();
+            }
+            Line::Up(up) => up.link.liveness_mut().want_ping(),
+            Line::Connecting | Line::Stopped => {}
+        }
+    }
+
+    /// Whether to try again after a loss.
+    pub fn set_reconnect(&mut self, on: bool) {
+        self.settings.reconnect = on;
+        match &mut self.line {
+            Line::Offline { retry_at } if !on => *retry_at = None,
+            Line::Offline { retry_at: None } => self.connect(),
+            Line::Offline { .. } | Line::Connecting | Line::Up(_) | Line::Stopped => {}
+        }
+    }
+
+    // ---- the transport
+
+    /// The transport connection is open.
+    pub fn handle_opened(&mut self, now: Instant) {
+        if !matches!(self.line, Line::Connecting) {
+            self.events.push_back(Event::Close);
+            return;
+        }
+        self.links += 1;
+        self.outbox.handle_link();
+        self.requests.handle_link();
+        let jitter = self.reconnect.jitter().permille();
+        self.line = Line::Up(Box::new(Up::new(self.links, &self.settings, jitter, now)));
+    }
+
+    /// The transport connection could not be opened.
+    pub fn handle_open_failed(&mut self, now: Instant, cause: Cause) {
+        if matches!(self.line, Line::Connecting) {
+            self.lose(now, cause);
+        }
+    }
+
+    /// The transport ended.
+    pub fn handle_lost(&mut self, now: Instant, cause: Cause) {
+        if let Line::Up(up) = &self.line {
+            let waking = up.link.liveness().is_waking(now);
+            self.lose(now, if waking { Cause::WokeFromSleep } else { cause });
+        }
+    }
+
+    /// Bytes arrived.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        if let Some(up) = self.up_mut() {
+            up.link.handle_bytes(now, bytes);
+        }
+        while let Some(up) = self.up_mut() {
+            match up.link.next_frame(now) {
+                Ok(None) => break,
+                Ok(Some(received)) => {
+                    if let Err(cause) = self.handle_frame(now, received.kind, received.wire_bytes) {
+                        self.end(now, cause);
+                    }
+                }
+                Err(error) => self.end(now, cause_of(error)),
+            }
+        }
+        self.settle_awaiting();
+    }
+
+    /// How many bytes the transport still holds, and how fast it was measured to take them.
+    pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
+        if let Some(up) = self.up_mut() {
+            up.link.liveness_mut().handle_line(queued_bytes, bytes_per_second);
+        }
+    }
+
+    /// A deadline came.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Line::Up(up) = &mut self.line
+            && let Err(error) = up.link.handle_timeout(now)
+        {
+            self.end(now, cause_of(error));
+        }
+        if let Line::Offline { retry_at: Some(at) } = self.line
+            && now >= at
+        {
+            self.connect();
+        }
+    }
+
+    /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
+        let Line::Up(up) = &mut self.line else { return };
+        up.transmit(now, &self.known, &self.settings, &mut self.outbox, &mut self.requests, out);
+        if self.outbox.is_awaiting() || self.requests.is_awaiting() {
+            up.link.liveness_mut().handle_sent_awaiting(now);
+        }
+        self.poll_outbox();
+    }
+
+    /// The next deadline and what it is for.
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        match &self.line {
+            Line::Offline { retry_at } => retry_at.map(|at| (at, Timer::Retry)),
+            Line::Connecting | Line::Stopped => None,
+            Line::Up(up) => {
+                let (at, timer) = up.link.poll_timeout();
+                match self.outbox.held() {
+                    Some(held) if held.until < at => Some((held.until, Timer::Hold)),
+                    _ => Some((at, Timer::Link(timer))),
+                }
+            }
+        }
+    }
+
+    /// What the session wants next.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    // ---- the profile
+
+    /// The next batch of changes to store, if none is being stored.
+    pub fn poll_store(&mut self, now: Instant) -> Option<Vec<Change>> {
+        self.intake.poll(now)
+    }
+
+    /// Rows of the outbox, as asked for by [`Event::Load`]; `more` if the limits cut the answer short.
+    pub fn handle_loaded(&mut self, generation: u64, rows: Vec<wire::Op>, more: bool) {
+        self.outbox.handle_loaded(generation, rows, more);
+        self.poll_outbox();
+    }
+
+    /// The batch that [`poll_store`](Self::poll_store) gave is committed and synced. If it held a `Diverged` or a
+    /// `NewDevice`, `resume` is what the profile says now.
+    pub fn handle_stored(&mut self, stored: &Stored, resume: Option<Resume>) {
+        let Some(mark) = self.intake.handle_stored() else { return };
+        match resume {
+            Some(resume) if mark.resets => self.handle_reset(resume),
+            Some(_) | None => self.outbox.handle_confirmed(stored.confirmed_through, &stored.entered),
+        }
+        if let Line::Up(up) = &mut self.line
+            && up.number == mark.link
+            && mark.stream_bytes > 0
+        {
+            up.acknowledge(stored.position, mark.stream_bytes);
+        }
+        for number in mark.answered {
+            if self.rollback_sync == Some(number) {
+                self.rollback_sync = None;
+                self.events.push_back(Event::NeedDevice);
+            } else {
+                self.events.push_back(Event::Answered { number, result: Ok(()) });
+            }
+        }
+        self.settle_awaiting();
+        self.poll_outbox();
+    }
+
+    /// The identity that a rolled-back profile goes on with.
+    pub fn handle_new_device(&mut self, device_id: DeviceId, secret: [u8; 32]) {
+        self.intake.push(Change::NewDevice { device_id, secret });
+    }
+
+    // ---- inside
+
+    fn handle_reset(&mut self, resume: Resume) {
+        let account = self.known.account;
+        let confirmed_through = resume.confirmed_through;
+        let new_device = resume.identity.device_id != self.known.identity.device_id;
+        self.known = Known::new(resume);
+        self.known.account = account;
+        self.outbox.handle_reset(confirmed_through);
+        match &mut self.line {
+            Line::Up(up) if up.phase == Phase::GoingBack && !new_device => {
+                up.go_on(self.known.place.map_or(0, |place| place.position), confirmed_through);
+            }
+            // What was said on this link was said by who we were; who we are now introduces itself.
+            Line::Up(_) => {
+                self.events.push_back(Event::Close);
+                self.connect();
+            }
+            Line::Offline { .. } | Line::Connecting | Line::Stopped => {}
+        }
+    }
+
+    fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64) -> Result<(), Cause> {
+        let Line::Up(up) = &mut self.line else { return Ok(()) };
+        match kind {
+            Kind::Bye(bye) => return Err(Cause::from_bye(bye.reason(), bye.retry_after_ms)),
+            Kind::Welcome(welcome) => {
+                up.handle_welcome(&welcome, &mut self.known, &mut self.intake)?;
+                let spread = Duration::from_millis(welcome.return_spread_ms.into());
+                self.reconnect.handle_online(now, spread);
+                self.events.push_back(Event::StatusChanged);
+            }
+            Kind::Diverged(diverged) => up.handle_diverged(&diverged, &self.known, &mut self.intake)?,
+            Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
+                let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
+                if let Some(number) = answered {
+                    self.requests.handle_answer(number);
+                    self.intake.handle_answered(number);
+                }
+            }
+            Kind::Outcomes(outcomes) => {
+                for outcome in outcomes.outcomes {
+                    self.outbox.handle_outcome(&outcome);
+                    self.known.tell(outcome.position);
+                    self.intake.push(Change::Outcome(outcome));
+                }
+            }
+            Kind::Hold(hold) => {
+                self.outbox.handle_hold(&hold, now);
+                self.events.push_back(Event::StatusChanged);
+            }
+            Kind::Settled(settled) => self.handle_settled(settled.sequence)?,
+            Kind::HistoryPage(page) => self.handle_page(page),
+            Kind::Failed(failed) => {
+                if self.requests.handle_answer(failed.number).is_some() {
+                    let result = Err(failed.error());
+                    self.events.push_back(Event::Answered { number: failed.number, result });
+                }
+            }
+            Kind::Signal(_) => {}
+            Kind::Hello(_)
+            | Kind::Continue(_)
+            | Kind::Op(_)
+            | Kind::Ack(_)
+            | Kind::History(_)
+            | Kind::Cancel(_)
+            | Kind::Sync(_)
+            | Kind::Ping(_)
+            | Kind::Pong(_) => {
+                return Err(Cause::ProtocolError(ProtocolFault::Rule("a server sent what only clients send")));
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_page(&mut self, page: HistoryPage) {
+        let number = page.number;
+        if self.requests.handle_answer(number).is_some() {
+            self.intake.push(Change::Page(page));
+            self.intake.handle_answered(number);
+        }
+    }
+
+    /// The server has another history of this device's operations than we have: unless the answer is simply known
+    /// already, this profile was rolled back.
+    fn handle_settled(&mut self, sequence: u64) -> Result<(), Cause> {
+        if sequence <= self.outbox.confirmed_through() {
+            return Err(Cause::ProtocolError(ProtocolFault::Rule("an outcome that was known is settled anew")));
+        }
+        if let Line::Up(up) = &mut self.line {
+            up.phase = Phase::RolledBack;
+        }
+        if self.rollback_sync.is_none() {
+            self.rollback_sync = Some(self.requests.ask(Request::Sync));
+        }
+        Ok(())
+    }
+
+    fn settle_awaiting(&mut self) {
+        let awaiting = self.outbox.is_awaiting() || self.requests.is_awaiting();
+        if let Some(up) = self.up_mut()
+            && !awaiting
+        {
+            up.link.liveness_mut().handle_all_answered();
+        }
+    }
+
+    fn poll_outbox(&mut self) {
+        if let Some(load) = self.outbox.poll_load() {
+            self.events.push_back(Event::Load(load));
+        }
+    }
+
+    fn connect(&mut self) {
+        self.line = Line::Connecting;
+        self.events.push_back(Event::Connect);
+        self.events.push_back(Event::StatusChanged);
+    }
+
+    /// Ends the link from this side.
+    fn end(&mut self, now: Instant, cause: Cause) {
+        if matches!(self.line, Line::Up(_) | Line::Connecting) {
+            self.events.push_back(Event::Close);
+        }
+        self.lose(now, cause);
+    }
+
+    fn lose(&mut self, now: Instant, cause: Cause) {
+        if self.up().is_some_and(Up::is_online) {
+            self.events.push_back(Event::Dropped { cause: cause.clone() });
+        }
+        // An unexpected end is tried again; what asks for the user is not.
+        let retry_at = self.reconnect.handle_loss(now, cause.next_step()).filter(|_| self.settings.reconnect);
+        self.line = match cause.next_step() {
+            NextStep::AskUser | NextStep::Never => Line::Stopped,
+            NextStep::Now | NextStep::Backoff | NextStep::Wait { .. } => Line::Offline { retry_at },
+        };
+        self.cause = Some(cause);
+        self.events.push_back(Event::StatusChanged);
+    }
+
+    fn up(&self) -> Option<&Up> {
+        match &self.line {
+            Line::Up(up) => Some(up),
+            Line::Offline { .. } | Line::Connecting | Line::Stopped => None,
+        }
+    }
+
+    fn up_mut(&mut self) -> Option<&mut Up> {
+        match &mut self.line {
+            Line::Up(up) => Some(up),
+            Line::Offline { .. } | Line::Connecting | Line::Stopped => None,
+        }
+    }
+}
+
+impl Known {
+    fn new(resume: Resume) -> Self {
+        Self {
+            account: resume.identity.account,
+            identity: resume.identity,
+            log_id: resume.log_id,
+            place: resume.place,
+            told: resume.told,
+            terms: resume.terms,
+            rooms: resume.rooms.into_iter().collect(),
+        }
+    }
+
+    /// Notes a position that this link told.
+    fn tell(&mut self, position: u64) {
+        let Some(last) = self.terms.last_mut() else { return };
+        last.1 = last.1.max(position);
+        let term = last.0;
+        if self.told.is_none_or(|told| told.position < position) {
+            self.told = Some(Place { position, term });
+        }
+    }
+
+    /// Everything up to the position is taken in.
+    fn advance(&mut self, position: u64) {
+        self.tell(position);
+        if let Some(&(term, _)) = self.terms.last() {
+            self.place = Some(Place { position, term });
+        }
+    }
+}
+
+fn cause_of(error: LinkError) -> Cause {
+    match error {
+        LinkError::Codec(error) => Cause::ProtocolError(ProtocolFault::Codec(error)),
+        LinkError::Hole { .. } => Cause::Hole,
+        LinkError::Silent { silent_for } => {
+            Cause::Silent { for_ms: u64::try_from(silent_for.as_millis()).unwrap_or(u64::MAX) }
+        }
+        LinkError::WokeFromSleep => Cause::WokeFromSleep,
+        LinkError::SlowFrame => Cause::ProtocolError(ProtocolFault::Rule("a frame did not end in time")),
+        LinkError::HandshakeTimeout => Cause::HandshakeTimedOut,
+    }
+}
+
+/// The farewell that a server sends for an error of its link.
+pub fn bye_reason(error: &LinkError) -> ByeReason {
+    match error {
+        LinkError::Codec(_) | LinkError::SlowFrame => ByeReason::ProtocolError,
+        LinkError::Hole { .. } => ByeReason::Hole,
+        LinkError::Silent { .. } | LinkError::WokeFromSleep => ByeReason::Silent,
+        LinkError::HandshakeTimeout => ByeReason::HandshakeTimeout,
+    }
+}

@@ -1,0 +1,282 @@
+//! The client's side of one link: the handshake, what was taken in on it, what goes out. Dies with the link.
+
+use super::cause::ProtocolFault;
+use super::intake::Intake;
+use super::outbox::Outbox;
+use super::requests::Requests;
+use super::{Cause, Change, Known, Settings, divergence};
+use crate::ids::{AccountId, LogId, RoomId, Term};
+use crate::link::{Bounds, Link, Pinging};
+use crate::time::{Instant, wire_ms};
+use crate::wire::{self, entry::What, frame::Kind};
+
+/// What one call of `transmit` gives, about.
+const TRANSMIT_BYTES: usize = 16 * 1024;
+/// What may leave before the server has welcomed us, besides Hello.
+const FIRST_FLIGHT_BYTES_MAX: u64 = 64 * 1024;
+/// The versions of the protocol that this client speaks.
+const VERSION_MIN: u32 = 1;
+const VERSION_MAX: u32 = 1;
+
+/// Where a link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Hello has not left yet.
+    Fresh,
+    /// Hello has left, and the outbox behind it.
+    Greeting,
+    /// Welcomed.
+    Live,
+    /// The histories parted; ours goes back before the link goes on.
+    GoingBack,
+    /// Welcomed, but the profile turned out to be rolled back: it only listens.
+    RolledBack,
+}
+
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) link: Link,
+    pub(super) number: u64,
+    pub(super) phase: Phase,
+    /// Bytes of the entries lane taken in.
+    stream_bytes: u64,
+    /// Heads of a new device, until the last frame of them.
+    first_heads: Option<Vec<wire::Head>>,
+    first_flight_bytes: u64,
+    go_on: Option<wire::Continue>,
+}
+
+impl Up {
+    pub(super) fn new(number: u64, settings: &Settings, jitter_permille: u16, now: Instant) -> Self {
+        let bounds = Bounds {
+            active_bound: settings.active_bound,
+            idle_bound: settings.idle_bound,
+            pinging: Pinging::Here { jitter_permille },
+        };
+        Self {
+            link: Link::new(bounds, now),
+            number,
+            phase: Phase::Fresh,
+            stream_bytes: 0,
+            first_heads: None,
+            first_flight_bytes: 0,
+            go_on: None,
+        }
+    }
+
+    /// Welcomed, and not lost since.
+    pub(super) fn is_online(&self) -> bool {
+        match self.phase {
+            Phase::Live | Phase::GoingBack | Phase::RolledBack => true,
+            Phase::Fresh | Phase::Greeting => false,
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, position: u64, stream_bytes: u64) {
+        self.link.queue_control(Kind::Ack(wire::Ack { position, stream_bytes }));
+    }
+
+    /// Our history went back to the position; the link goes on.
+    pub(super) fn go_on(&mut self, position: u64, confirmed_through: u64) {
+        if self.phase == Phase::GoingBack {
+            self.go_on = Some(wire::Continue { position, confirmed_through });
+            self.phase = Phase::Live;
+        }
+    }
+
+    pub(super) fn transmit(
+        &mut self,
+        now: Instant,
+        known: &Known,
+        settings: &Settings,
+        outbox: &mut Outbox,
+        requests: &mut Requests,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        if self.phase == Phase::Fresh {
+            let hello = self.hello(known, settings, outbox.confirmed_through());
+            self.link.send(now, hello, out);
+            self.phase = Phase::Greeting;
+            // Hello wants an answer like any send.
+            self.link.liveness_mut().handle_sent_awaiting(now);
+        }
+        self.link.begin_transmit(now, out);
+        if let Some(go_on) = self.go_on.take() {
+            self.link.send(now, Kind::Continue(go_on), out);
+        }
+        while self.may_request() && out.len() - start < TRANSMIT_BYTES {
+            let Some(request) = requests.poll_send() else { break };
+            self.link.send(now, request, out);
+        }
+        while self.may_operate() && out.len() - start < TRANSMIT_BYTES {
+            let Some(op) = outbox.poll_send(now) else { break };
+            let bytes = self.link.send(now, Kind::Op(op), out);
+            if self.phase == Phase::Greeting {
+                self.first_flight_bytes += bytes;
+            }
+        }
+    }
+
+    pub(super) fn handle_welcome(
+        &mut self,
+        welcome: &wire::Welcome,
+        known: &mut Known,
+        intake: &mut Intake,
+    ) -> Result<(), Cause> {
+        if self.phase != Phase::Greeting {
+            return Err(broken("Welcome came at the wrong time"));
+        }
+        if !(VERSION_MIN..=VERSION_MAX).contains(&welcome.version) {
+            return Err(Cause::VersionUnsupported);
+        }
+        let log_id = LogId::from_wire(&welcome.log_id).ok_or(broken("a log id has 16 bytes"))?;
+        if known.log_id.is_some_and(|ours| ours != log_id) {
+            return Err(Cause::AnotherServer);
+        }
+        let (term, account) = (Term(welcome.term), AccountId(welcome.account));
+        known.log_id = Some(log_id);
+        known.account = account;
+        if known.terms.last().is_none_or(|&(last, _)| last != term) {
+            known.terms.retain(|&(earlier, _)| earlier != term);
+            known.terms.push((term, 0));
+        }
+        if known.place.is_none() {
+            self.first_heads = Some(Vec::new());
+        }
+        self.phase = Phase::Live;
+        self.link.end_handshake();
+        intake.push(Change::Welcomed { log_id, term, account, name: welcome.name.clone() });
+        Ok(())
+    }
+
+    pub(super) fn handle_diverged(
+        &mut self,
+        diverged: &wire::Diverged,
+        known: &Known,
+        intake: &mut Intake,
+    ) -> Result<(), Cause> {
+        if self.phase != Phase::Live || self.stream_bytes > 0 {
+            return Err(broken("Diverged came at the wrong time"));
+        }
+        let common = divergence::common_position(&known.terms, &diverged.terms, diverged.head);
+        self.phase = Phase::GoingBack;
+        intake.push(Change::Diverged { common, last_sequence: diverged.last_sequence });
+        Ok(())
+    }
+
+    /// A frame of the ordered lane; gives the number of the request that it answers.
+    pub(super) fn handle_stream(
+        &mut self,
+        kind: Kind,
+        wire_bytes: u64,
+        known: &mut Known,
+        intake: &mut Intake,
+    ) -> Result<Option<u32>, Cause> {
+        if !matches!(self.phase, Phase::Live | Phase::RolledBack) {
+            return Err(broken("an entry came before Welcome"));
+        }
+        self.stream_bytes += wire_bytes;
+        let mut answered = None;
+        match kind {
+            Kind::Heads(heads) => self.handle_heads(heads, known, intake),
+            Kind::Entry(entry) => {
+                check_order(&entry, known)?;
+                known.advance(entry.position);
+                intake.push(Change::Entry(entry));
+            }
+            Kind::Through(through) => {
+                if known.place.is_none_or(|place| place.position <= through.position) {
+                    known.advance(through.position);
+                    intake.push(Change::Through { position: through.position });
+                }
+                answered = Some(through.number).filter(|&number| number != 0);
+            }
+            // Nothing is retained for less than ever by version 1's servers; a hole that is told is still no order.
+            Kind::Gap(gap) => {
+                known.rooms.insert(RoomId(gap.room), gap.to_sequence);
+            }
+            _ => return Err(broken("a frame came on the wrong lane")),
+        }
+        intake.handle_stream(self.number, self.stream_bytes);
+        Ok(answered)
+    }
+
+    fn handle_heads(&mut self, heads: wire::Heads, known: &mut Known, intake: &mut Intake) {
+        let Some(mut rooms) = self.first_heads.take() else { return };
+        rooms.extend(heads.rooms);
+        if heads.more {
+            self.first_heads = Some(rooms);
+            return;
+        }
+        known.rooms = rooms.iter().map(|head| (RoomId(head.room), head.room_sequence)).collect();
+        known.advance(heads.as_of);
+        intake.push(Change::FirstHeads { as_of: heads.as_of, rooms });
+    }
+
+    fn may_operate(&self) -> bool {
+        match self.phase {
+            Phase::Live => true,
+            Phase::Greeting => self.first_flight_bytes < FIRST_FLIGHT_BYTES_MAX,
+            Phase::Fresh | Phase::GoingBack | Phase::RolledBack => false,
+        }
+    }
+
+    fn may_request(&self) -> bool {
+        matches!(self.phase, Phase::Live | Phase::RolledBack)
+    }
+
+    fn hello(&self, known: &Known, settings: &Settings, confirmed_through: u64) -> Kind {
+        let place = |place: crate::ids::Place| wire::Place { position: place.position, term: place.term.0 };
+        let identity = &known.identity;
+        Kind::Hello(wire::Hello {
+            version_min: VERSION_MIN,
+            version_max: VERSION_MAX,
+            features: 0,
+            log_id: known.log_id.map_or_else(Default::default, |id| id.0.to_vec().into()),
+            place: known.place.map(place),
+            told: known.told.map(place),
+            confirmed_through,
+            credentials: Some(wire::Credentials {
+                name: identity.name.clone(),
+                device_id: identity.device_id.0.to_vec().into(),
+                secret: identity.secret.to_vec().into(),
+                account: identity.account.0,
+            }),
+            incarnation: Some(wire::Incarnation {
+                process_start_ms: settings.process_start_ms,
+                process: settings.process,
+                link: self.number,
+            }),
+            idle_bound_ms: wire_ms(settings.idle_bound),
+            active_bound_ms: wire_ms(settings.active_bound),
+            pinger: wire::Pinger::Client.into(),
+            window_bytes: settings.window_bytes,
+            program: settings.program.clone(),
+        })
+    }
+}
+
+/// Positions rise, and a room's sequence is the last + 1, but where one's own membership begins.
+fn check_order(entry: &wire::Entry, known: &mut Known) -> Result<(), Cause> {
+    if known.place.is_none_or(|place| entry.position <= place.position) {
+        return Err(broken("an entry came twice or out of order"));
+    }
+    let room = RoomId(entry.room);
+    let begins = match &entry.what {
+        Some(What::Joined(joined)) => [joined.account, joined.other].contains(&known.account.0),
+        Some(What::DeviceAdded(_)) => room == known.account.room(),
+        _ => false,
+    };
+    match known.rooms.get(&room) {
+        Some(&last) if entry.room_sequence == last + 1 => {}
+        _ if begins => {}
+        Some(_) | None => return Err(Cause::Hole),
+    }
+    known.rooms.insert(room, entry.room_sequence);
+    Ok(())
+}
+
+fn broken(rule: &'static str) -> Cause {
+    Cause::ProtocolError(ProtocolFault::Rule(rule))
+}

@@ -1,0 +1,175 @@
+//! How this crate opens SQLite and reads its errors. What is kept in a database is the business of `server` and
+//! `profile`.
+//!
+//! Every database is a write-ahead log that is synced at COMMIT. The log is reused, never truncated: a sync of a file
+//! that does not grow costs about half (no `journal_size_limit`).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+
+/// How long a statement waits for a lock of another connection before it fails as [`SqliteErrorKind::Busy`].
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The write-ahead log is copied back once it has this many pages of 4 KiB.
+const WAL_AUTOCHECKPOINT_PAGES: i64 = 4_000;
+/// The page cache of a connection that writes. SQLite takes a negative number as KiB.
+const CACHE_KIB_MAX: i64 = 8 * 1_024;
+const STATEMENTS_CACHED_MAX: usize = 32;
+
+/// Opens the database at `path` for reading and writing, and makes it if there is none. A COMMIT on this connection
+/// returns after its sync.
+pub(crate) fn open(path: &Path) -> Result<Connection, SqliteError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = connect(path, flags)?;
+    let journal: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if journal != "wal" {
+        return Err(no_write_ahead_log());
+    }
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_AUTOCHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB_MAX)?;
+    Ok(connection)
+}
+
+/// Opens the database at `path` for reading; it has to be there. Closing this connection leaves the files as they were.
+pub(crate) fn open_read_only(path: &Path) -> Result<Connection, SqliteError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+/// Who wrote a database, and in which version: `PRAGMA application_id` and `PRAGMA user_version`. Both are 0 in a
+/// database that nobody has set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) application: i32,
+    pub(crate) version: u32,
+}
+
+impl Stamp {
+    pub(crate) fn read(connection: &Connection) -> Result<Stamp, SqliteError> {
+        Ok(Stamp {
+            application: connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
+            // SQLite keeps the number as an `i32`; one of ours is never negative, so a negative one is somebody else's.
+            version: connection.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0))?.cast_unsigned(),
+        })
+    }
+
+    /// Takes effect with the transaction that is open on `connection`.
+    pub(crate) fn write(self, connection: &Connection) -> Result<(), SqliteError> {
+        connection.pragma_update(None, "application_id", self.application)?;
+        connection.pragma_update(None, "user_version", self.version.cast_signed())?;
+        Ok(())
+    }
+}
+
+/// What went wrong in SQLite or in the file system below it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct SqliteError(Arc<rusqlite::Error>);
+
+/// What an error of SQLite means to a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqliteErrorKind {
+    /// No room on the device. The transaction is rolled back; trying again later is right.
+    Full,
+    /// A sync failed. What is on the disk is unknown and a second sync would not tell: acknowledge nothing, stop.
+    SyncFailed,
+    /// The file, its directory or the file system takes no writes from this process.
+    ReadOnly,
+    /// The file is no database, a damaged one, or one whose rows are not of the types that we write.
+    Corrupt,
+    /// Another connection held a lock for longer than the busy timeout.
+    Busy,
+    /// Anything else.
+    Other,
+}
+
+impl SqliteError {
+    /// What this means to a caller.
+    pub fn kind(&self) -> SqliteErrorKind {
+        match &*self.0 {
+            rusqlite::Error::SqliteFailure(failure, _) => kind_of_failure(failure),
+            rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::QueryReturnedNoRows => SqliteErrorKind::Corrupt,
+            _ => SqliteErrorKind::Other,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for SqliteError {
+    fn from(error: rusqlite::Error) -> Self {
+        SqliteError(Arc::new(error))
+    }
+}
+
+/// Result codes: <https://www.sqlite.org/rescode.html>.
+fn kind_of_failure(failure: &ffi::Error) -> SqliteErrorKind {
+    match failure.extended_code {
+        ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return SqliteErrorKind::SyncFailed,
+        // The index of the write-ahead log is a file too, and this is what its growing on a full device looks like.
+        ffi::SQLITE_IOERR_SHMSIZE => return SqliteErrorKind::Full,
+        ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_SHORT_READ => return SqliteErrorKind::Corrupt,
+        _ => {}
+    }
+    match failure.code {
+        ErrorCode::DiskFull => SqliteErrorKind::Full,
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => SqliteErrorKind::ReadOnly,
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => SqliteErrorKind::Corrupt,
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => SqliteErrorKind::Busy,
+        _ => SqliteErrorKind::Other,
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, SqliteError> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    Ok(connection)
+}
+
+fn no_write_ahead_log() -> SqliteError {
+    let message = "the file system of this database has no shared memory, which a write-ahead log needs".to_owned();
+    SqliteError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(message)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(code: i32) -> SqliteErrorKind {
+        SqliteError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).kind()
+    }
+
+    #[test]
+    fn a_failed_sync_is_told_from_a_failed_write_and_from_a_full_disk() {
+        assert_eq!(kind(ffi::SQLITE_IOERR_FSYNC), SqliteErrorKind::SyncFailed);
+        assert_eq!(kind(ffi::SQLITE_IOERR_DIR_FSYNC), SqliteErrorKind::SyncFailed);
+        assert_eq!(kind(ffi::SQLITE_IOERR_WRITE), SqliteErrorKind::Other);
+        assert_eq!(kind(ffi::SQLITE_FULL), SqliteErrorKind::Full);
+        assert_eq!(kind(ffi::SQLITE_IOERR_SHMSIZE), SqliteErrorKind::Full);
+    }
+
+    #[test]
+    fn a_connection_is_synced_and_has_a_write_ahead_log() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let connection = open(&dir.path().join("a.sqlite3")).expect("a database");
+        let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        assert_eq!(pragma("synchronous"), Ok(2));
+        assert_eq!(pragma("foreign_keys"), Ok(0));
+        assert_eq!(pragma("wal_autocheckpoint"), Ok(WAL_AUTOCHECKPOINT_PAGES));
+        assert_eq!(pragma("journal_size_limit"), Ok(-1));
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_corrupt() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("a.sqlite3");
+        std::fs::write(&path, [b'x'; 8_192]).expect("a file");
+        assert_eq!(open(&path).expect_err("no database").kind(), SqliteErrorKind::Corrupt);
+    }
+}

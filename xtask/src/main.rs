@@ -1,0 +1,84 @@
+//! The workshop: the checks that say whether a change may go in. `cargo xtask help` lists them.
+
+mod gate;
+mod process;
+mod purity;
+mod rust_source;
+mod stages;
+mod suite;
+mod tidy;
+mod use_paths;
+
+use std::process::ExitCode;
+
+use process::{Failure, Workspace};
+use stages::{E2E, STAGES, Stage};
+
+/// The command line was not understood (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let task = match arguments.as_slice() {
+        [task] => task.as_str(),
+        [] => return usage("name a task"),
+        [_, extra, ..] => return usage(&format!("`{extra}` is one argument too many")),
+    };
+    match task {
+        "help" | "--help" | "-h" => {
+            print!("{}", help());
+            ExitCode::SUCCESS
+        }
+        "ci" => run("ci", &STAGES),
+        _ => match STAGES.iter().chain([&E2E]).find(|stage| stage.name == task) {
+            Some(stage) => run(task, std::slice::from_ref(stage)),
+            None => usage(&format!("there is no task `{task}`")),
+        },
+    }
+}
+
+fn run(task: &str, stages: &[Stage]) -> ExitCode {
+    let green = Workspace::locate().map(|workspace| gate::run(task, stages, &workspace));
+    match green {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => outside_workspace(&failure),
+    }
+}
+
+fn outside_workspace(failure: &Failure) -> ExitCode {
+    eprintln!("xtask: {failure}");
+    ExitCode::FAILURE
+}
+
+fn usage(complaint: &str) -> ExitCode {
+    eprintln!("xtask: {complaint}\n\n{}", help());
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "usage: cargo xtask TASK\n\n  ci        every stage below but e2e, in this order, until one is red\n",
+    );
+    for stage in STAGES.iter().chain([&E2E]) {
+        text += &format!("  {:<9} {}\n", stage.name, stage.about);
+    }
+    text + "  help      this text\n\nexit codes: 0 green, 1 red, 64 usage\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_stage() {
+        let text = help();
+        for stage in STAGES.iter().chain([&E2E]) {
+            assert!(
+                text.contains(&format!("\n  {} ", stage.name)),
+                "{} is missing",
+                stage.name
+            );
+        }
+    }
+}

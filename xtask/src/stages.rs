@@ -1,0 +1,115 @@
+//! The stages of the gate, in the order in which they run.
+
+use crate::process::{Failure, Workspace};
+use crate::{purity, suite, tidy};
+
+/// One check.
+pub(crate) struct Stage {
+    /// Its name on the command line and in the table.
+    pub(crate) name: &'static str,
+    /// What it checks, in a line.
+    pub(crate) about: &'static str,
+    /// Runs it; lines pushed to the second argument are shown again at the end, whether it succeeds or not.
+    pub(crate) run: fn(&Workspace, &mut Vec<String>) -> Result<(), Failure>,
+}
+
+/// What `cargo xtask ci` runs.
+pub(crate) const STAGES: [Stage; 8] = [
+    Stage {
+        name: "fmt",
+        about: "the code is formatted",
+        run: fmt,
+    },
+    Stage {
+        name: "clippy",
+        about: "no warning from the compiler or clippy",
+        run: clippy,
+    },
+    Stage {
+        name: "docs",
+        about: "the documentation builds without a warning",
+        run: docs,
+    },
+    Stage {
+        name: "purity",
+        about: "crates/proto has no I/O, clock, randomness or hash order",
+        run: purity::stage,
+    },
+    Stage {
+        name: "tidy",
+        about: "sizes, left-overs and unexplained allowances in the sources",
+        run: tidy::stage,
+    },
+    Stage {
+        name: "build",
+        about: "every crate and the binary build",
+        run: build,
+    },
+    Stage {
+        name: "test",
+        about: "every test, and none that steps aside where it must not",
+        run: suite::all,
+    },
+    Stage {
+        name: "deny",
+        about: "licences, banned crates and sources of the dependencies",
+        run: deny,
+    },
+];
+
+/// The system tests alone.
+pub(crate) const E2E: Stage = Stage {
+    name: "e2e",
+    about: "the system tests alone",
+    run: suite::system,
+};
+
+fn fmt(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
+    workspace.require_cargo("fmt", "`rustup component add rustfmt`")?;
+    workspace.run(
+        &mut workspace.cargo(&["fmt", "--all", "--check"]),
+        "`cargo fmt --all` formats the code",
+    )
+}
+
+fn clippy(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
+    workspace.require_cargo("clippy", "`rustup component add clippy`")?;
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    workspace.run(&mut workspace.cargo(&arguments), "")
+}
+
+fn docs(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
+    let mut command = workspace.cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    workspace.run(command.env("RUSTDOCFLAGS", "-D warnings"), "")
+}
+
+fn build(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
+    workspace.run(&mut workspace.cargo(&["build", "--workspace", "--locked"]), "")
+}
+
+fn deny(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
+    workspace.require_cargo(
+        "deny",
+        "`cargo install --locked cargo-deny`, or `bash .ci/run`, which installs it",
+    )?;
+    workspace.run(
+        &mut workspace.cargo(&[
+            "deny",
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+            "licenses",
+            "bans",
+            "sources",
+        ]),
+        "see deny.toml",
+    )
+}
