@@ -3,6 +3,7 @@
 
 pub mod cause;
 pub mod clock;
+pub mod driver;
 #[allow(unsafe_code, reason = "system calls; the only place, and each use says why it is sound")]
 mod sys;
 pub mod tcp;

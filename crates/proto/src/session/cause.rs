@@ -186,7 +186,7 @@ impl Cause {
             | Self::CredentialsRefused
             | Self::SignupClosed
             | Self::NameInvalid => NextStep::AskUser,
-            Self::Superseded | Self::StoppedByUser | Self::VersionUnsupported => NextStep::Never,
+            Self::StoppedByUser | Self::VersionUnsupported => NextStep::Never,
             Self::Refused
             | Self::Unreachable
             | Self::NetworkDown
@@ -202,6 +202,8 @@ impl Cause {
             | Self::Hole
             | Self::ProtocolError(_)
             | Self::HandshakeTimedOut
+            // The other link may be a dead one that the server has not noticed yet.
+            | Self::Superseded
             | Self::ClosedByPeer => NextStep::Backoff,
         }
     }
@@ -541,7 +543,7 @@ mod tests {
     #[test]
     fn a_link_that_ended_on_purpose_does_not_come_back_and_one_lost_to_sleep_does_at_once() {
         assert_eq!(Cause::StoppedByUser.next_step(), NextStep::Never);
-        assert_eq!(Cause::from_bye(ByeReason::Superseded, 0).next_step(), NextStep::Never);
+        assert_eq!(Cause::from_bye(ByeReason::Superseded, 0).next_step(), NextStep::Backoff);
         assert_eq!(Cause::WokeFromSleep.next_step(), NextStep::Now);
     }
 

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
+pub use steadfast_proto::hub::connection::StoredChunk;
 use steadfast_proto::ids::{LogId, RoomId, Term};
 
 pub use error::{CommitError, FoldError, OpenError, ReadError};
@@ -97,17 +98,6 @@ pub struct RoomSpan {
     pub first_sequence: u64,
     /// The room sequence of its last entry in the chunk.
     pub last_sequence: u64,
-}
-
-/// A chunk as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredChunk {
-    /// The position of the first entry.
-    pub first_position: u64,
-    /// How many entries.
-    pub count: u32,
-    /// The frames of the entries.
-    pub frames: Bytes,
 }
 
 /// What [`Reader::chunks_for`] found.
@@ -217,13 +207,6 @@ impl Store {
 }
 
 impl Chunk {
-    /// The position of the last entry.
-    pub fn last_position(&self) -> u64 {
-        last_position(self.first_position, self.count)
-    }
-}
-
-impl StoredChunk {
     /// The position of the last entry.
     pub fn last_position(&self) -> u64 {
         last_position(self.first_position, self.count)

@@ -20,6 +20,13 @@ pub struct StoredChunk {
     pub frames: Bytes,
 }
 
+impl StoredChunk {
+    /// The position of its last entry.
+    pub fn last_position(&self) -> u64 {
+        self.first_position + u64::from(self.count).saturating_sub(1)
+    }
+}
+
 /// What is stored is not what was stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ChunkError {

@@ -1,0 +1,153 @@
+//! The one driver of both sides: moves bytes between a socket and a core. It decides nothing.
+
+use std::cell::RefCell;
+use std::io;
+
+use steadfast_proto::session::Cause;
+use steadfast_proto::time::Instant;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+use crate::clock::BootClock;
+use crate::{cause, tcp};
+
+/// One read takes this much at most.
+const READ_BYTES: usize = 64 * 1024;
+/// Bytes moved in one direction before the other one, and other tasks, get their turn.
+const TURN_BYTES: usize = 256 * 1024;
+/// Nothing said of an idle connection is kept in buffers of its own: reads land here, one buffer a thread.
+const BUFFER_KEPT_BYTES: usize = 4 * 1024;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// What a driver moves bytes for: a client's session or a server's connection, with what each needs around it.
+pub trait Core {
+    /// Bytes arrived.
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]);
+    /// A deadline came.
+    fn handle_timeout(&mut self, now: Instant);
+    /// The transport holds so many bytes, and carries so many a second if that was measured.
+    fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>);
+    /// Appends what should leave now, a bounded amount; nothing if nothing should.
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>);
+}
+
+/// A socket, and what was pulled from the core and has not left.
+#[derive(Debug)]
+pub struct Driver {
+    stream: TcpStream,
+    out: Vec<u8>,
+    out_at: usize,
+    /// The socket takes nothing now.
+    blocked: bool,
+    /// A turn ended before its work did.
+    unfinished: bool,
+}
+
+impl Driver {
+    /// A driver for an open connection.
+    pub fn new(stream: TcpStream) -> Self {
+        Self { stream, out: Vec::new(), out_at: 0, blocked: false, unfinished: false }
+    }
+
+    /// The socket, for its figures.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Waits until the socket has bytes for us, or takes some again. Cancel-safe.
+    pub async fn ready(&self) -> io::Result<()> {
+        if self.unfinished {
+            tokio::task::yield_now().await;
+            return Ok(());
+        }
+        let interest = if self.blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        self.stream.ready(interest).await.map(|_| ())
+    }
+
+    /// Moves what can be moved in both directions; an error says why the connection is over.
+    pub fn on_ready(&mut self, core: &mut impl Core) -> Result<(), Cause> {
+        self.unfinished = false;
+        let read = self.on_readable(core);
+        let written = self.on_writable(core);
+        read.and(written)
+    }
+
+    /// A deadline of the core came. What has arrived by now is read first: it may prove that the line is alive.
+    pub fn on_deadline(&mut self, core: &mut impl Core) -> Result<(), Cause> {
+        let read = self.on_readable(core);
+        let queued = tcp::unacknowledged_bytes(&self.stream).map_or(0, u64::from) + self.pending() as u64;
+        let rate = tcp::info(&self.stream).ok().map(|info| info.delivery_bytes_per_second).filter(|&rate| rate > 0);
+        core.handle_line(queued, rate);
+        core.handle_timeout(BootClock::now());
+        read.and(self.on_writable(core))
+    }
+
+    /// Writes what is pending and pulls more, until the socket is full or the core has nothing.
+    pub fn on_writable(&mut self, core: &mut impl Core) -> Result<(), Cause> {
+        let mut moved = 0;
+        loop {
+            while self.pending() > 0 {
+                match self.stream.try_write(&self.out[self.out_at..]) {
+                    Ok(0) => return Err(Cause::ClosedByPeer),
+                    Ok(written) => {
+                        self.out_at += written;
+                        moved += written;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.blocked = true;
+                        return Ok(());
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(cause::of_io(&error)),
+                }
+            }
+            self.blocked = false;
+            self.out.clear();
+            self.out_at = 0;
+            if moved >= TURN_BYTES {
+                self.unfinished = true;
+                return Ok(());
+            }
+            core.poll_transmit(BootClock::now(), &mut self.out);
+            if self.out.is_empty() {
+                if self.out.capacity() > BUFFER_KEPT_BYTES || moved == 0 {
+                    self.out = Vec::new();
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Bytes that were pulled and have not left.
+    pub fn pending(&self) -> usize {
+        self.out.len() - self.out_at
+    }
+
+    fn on_readable(&mut self, core: &mut impl Core) -> Result<(), Cause> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut moved = 0;
+            loop {
+                match self.stream.try_read(buffer) {
+                    Ok(0) => return Err(Cause::ClosedByPeer),
+                    Ok(read) => {
+                        core.handle_bytes(BootClock::now(), &buffer[..read]);
+                        moved += read;
+                        if moved >= TURN_BYTES {
+                            self.unfinished = true;
+                            return Ok(());
+                        }
+                        if read < buffer.len() {
+                            return Ok(());
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(cause::of_io(&error)),
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! What all connections share.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use steadfast_net::clock::Timers;
+use steadfast_net::tcp::KernelLiveness;
+use steadfast_proto::hub::{Hub, RING_BYTES_MAX, ReaderId};
+use steadfast_proto::link;
+use steadfast_proto::time::Duration;
+use tokio::sync::watch;
+
+use crate::mailbox::Mailbox;
+use crate::reading::ReadQueue;
+use crate::sequencer::Submission;
+
+/// Bytes of operations that may wait for the sequencer, over all connections.
+const SUBMITTED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignUpPolicy {
+    /// Whoever connects.
+    Open,
+    /// Nobody without an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+/// How a server behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who may make an account.
+    pub sign_up: SignUpPolicy,
+    /// The least silence that means death while an answer is due, where the client asks for none.
+    pub active_bound: Duration,
+    /// The silence that means death before the client has announced its own.
+    pub idle_bound: Duration,
+    /// The kernel's own last line.
+    pub kernel: KernelLiveness,
+    /// Recent entries kept in memory.
+    pub ring_bytes_max: usize,
+    /// Connections at a time.
+    pub connections_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sign_up: SignUpPolicy::Open,
+            active_bound: link::ACTIVE_BOUND,
+            idle_bound: link::IDLE_BOUND,
+            kernel: KernelLiveness::default(),
+            ring_bytes_max: RING_BYTES_MAX,
+            connections_max: 18_000,
+        }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) timers: Timers,
+    pub(crate) reads: ReadQueue,
+    pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) connections: AtomicUsize,
+    hub: Mutex<Hub>,
+    mailboxes: Mutex<Vec<Option<Arc<Mailbox>>>>,
+    submissions: SyncSender<Submission>,
+    submitted_bytes: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        hub: Hub,
+        config: Config,
+        timers: Timers,
+        reads: ReadQueue,
+        draining: watch::Receiver<bool>,
+        submissions: SyncSender<Submission>,
+    ) -> Self {
+        Self {
+            config,
+            timers,
+            reads,
+            draining,
+            connections: AtomicUsize::new(0),
+            hub: Mutex::new(hub),
+            mailboxes: Mutex::default(),
+            submissions,
+            submitted_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// The hub. Held for work in memory only, never over I/O. A panic under the lock left no half-made change: the
+    /// core changes its state in `commit` alone, which has no way to fail.
+    pub(crate) fn hub(&self) -> MutexGuard<'_, Hub> {
+        self.hub.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands an operation to the sequencer, unless too much waits there.
+    pub(crate) fn submit(&self, submission: Submission) -> Result<(), Overloaded> {
+        let bytes = submission.bytes();
+        let waiting = self.submitted_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let sent = if waiting + bytes > SUBMITTED_BYTES_MAX {
+            Err(Overloaded)
+        } else {
+            self.submissions.try_send(submission).map_err(|error| match error {
+                TrySendError::Full(_) | TrySendError::Disconnected(_) => Overloaded,
+            })
+        };
+        if sent.is_err() {
+            self.submitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        sent
+    }
+
+    /// The sequencer took so many bytes.
+    pub(crate) fn taken(&self, bytes: usize) {
+        self.submitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// From now on the reader is woken through this mailbox.
+    pub(crate) fn register(&self, reader: ReaderId, mailbox: &Arc<Mailbox>) {
+        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = reader.0 as usize;
+        if mailboxes.len() <= index {
+            mailboxes.resize(index + 1, None);
+        }
+        mailboxes[index] = Some(Arc::clone(mailbox));
+    }
+
+    /// The mailbox is gone; its reader's number may be another one's by now.
+    pub(crate) fn unregister(&self, reader: ReaderId, mailbox: &Arc<Mailbox>) {
+        let mut mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = mailboxes.get_mut(reader.0 as usize)
+            && slot.as_ref().is_some_and(|held| Arc::ptr_eq(held, mailbox))
+        {
+            *slot = None;
+        }
+    }
+
+    /// Wakes these readers.
+    pub(crate) fn wake(&self, readers: &[ReaderId]) {
+        let mailboxes = self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        for reader in readers {
+            if let Some(Some(mailbox)) = mailboxes.get(reader.0 as usize) {
+                mailbox.wake();
+            }
+        }
+    }
+
+    /// Over how long clients should spread their return if this server is gone without a word.
+    pub(crate) fn return_spread_ms(&self) -> u32 {
+        const ADMITTED_PER_MS: usize = 4;
+        const SMALL: usize = 1_000;
+        match self.connections.load(Ordering::Relaxed) {
+            few if few < SMALL => 0,
+            many => u32::try_from(many / ADMITTED_PER_MS).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Too much waits for the sequencer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overloaded;
