@@ -53,10 +53,7 @@ fn table(stages: &[Stage], verdicts: &[Verdict]) -> String {
         Verdict::Red(took) => row(stage.name, &seconds(*took), "red"),
         Verdict::NotRun => row(stage.name, "-", "not run"),
     });
-    std::iter::once(row("stage", "time", "result"))
-        .chain(rows)
-        .collect::<Vec<_>>()
-        .join("\n")
+    std::iter::once(row("stage", "time", "result")).chain(rows).collect::<Vec<_>>().join("\n")
 }
 
 fn row(stage: &str, time: &str, result: &str) -> String {
@@ -67,10 +64,7 @@ fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a stage's time is shown to a person and decides nothing"
-)]
+#[expect(clippy::disallowed_methods, reason = "a stage's time is shown to a person and decides nothing")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -80,21 +74,14 @@ mod tests {
     use super::*;
 
     fn stage(name: &'static str) -> Stage {
-        Stage {
-            name,
-            about: "",
-            run: |_, _| Ok(()),
-        }
+        Stage { name, about: "", run: |_, _| Ok(()) }
     }
 
     #[test]
     fn the_table_has_a_row_for_every_stage_also_those_that_did_not_run() {
         let stages = [stage("fmt"), stage("clippy"), stage("tests")];
-        let verdicts = [
-            Verdict::Green(Duration::from_millis(1240)),
-            Verdict::Red(Duration::from_secs(90)),
-            Verdict::NotRun,
-        ];
+        let verdicts =
+            [Verdict::Green(Duration::from_millis(1240)), Verdict::Red(Duration::from_secs(90)), Verdict::NotRun];
         let expected = "stage         time  result\n\
                         fmt          1.2 s  green\n\
                         clippy      90.0 s  red\n\

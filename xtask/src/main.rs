@@ -74,11 +74,7 @@ mod tests {
     fn help_names_every_stage() {
         let text = help();
         for stage in STAGES.iter().chain([&E2E]) {
-            assert!(
-                text.contains(&format!("\n  {} ", stage.name)),
-                "{} is missing",
-                stage.name
-            );
+            assert!(text.contains(&format!("\n  {} ", stage.name)), "{} is missing", stage.name);
         }
     }
 }

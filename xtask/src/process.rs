@@ -72,15 +72,10 @@ impl Workspace {
     /// Finds the workspace around the current directory.
     pub(crate) fn locate() -> Result<Self, Failure> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut here = Self {
-            root: PathBuf::from("."),
-            cargo,
-        };
+        let mut here = Self { root: PathBuf::from("."), cargo };
         let manifest =
             here.capture(&mut here.cargo(&["locate-project", "--workspace", "--message-format", "plain"]))?;
-        here.root = Path::new(manifest.trim_end())
-            .parent()
-            .map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+        here.root = Path::new(manifest.trim_end()).parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
         Ok(here)
     }
 
@@ -112,10 +107,7 @@ impl Workspace {
 
     /// Runs a command to its end and returns its standard output.
     pub(crate) fn capture(&self, command: &mut Command) -> Result<String, Failure> {
-        let output = command
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| could_not_run(command, error))?;
+        let output = command.stderr(Stdio::inherit()).output().map_err(|error| could_not_run(command, error))?;
         verdict(command, output.status, "")?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -137,9 +129,7 @@ impl Workspace {
             Stream::Error => child.stderr.take().map(|pipe| pass_on(pipe, std::io::stderr())),
         };
         let ended = child.wait().map_err(|error| could_not_run(command, error));
-        let lines = lines
-            .expect("the stream was piped above")
-            .map_err(|error| could_not_run(command, error));
+        let lines = lines.expect("the stream was piped above").map_err(|error| could_not_run(command, error));
         match lines {
             Ok(lines) => (lines, ended.and_then(|status| verdict(command, status, ""))),
             Err(failure) => (Vec::new(), Err(failure)),
@@ -152,10 +142,9 @@ impl Workspace {
         let found = probe.stdout(Stdio::null()).stderr(Stdio::null()).status();
         match found {
             Ok(status) if status.success() => Ok(()),
-            Ok(_) | Err(_) => Err(Failure::Missing {
-                program: format!("cargo {subcommand}"),
-                remedy: remedy.to_owned(),
-            }),
+            Ok(_) | Err(_) => {
+                Err(Failure::Missing { program: format!("cargo {subcommand}"), remedy: remedy.to_owned() })
+            }
         }
     }
 }
@@ -177,25 +166,16 @@ fn verdict(command: &Command, status: std::process::ExitStatus, hint: &'static s
     if status.success() {
         return Ok(());
     }
-    Err(Failure::Refused {
-        command: command_line(command),
-        status: status.to_string(),
-        hint,
-    })
+    Err(Failure::Refused { command: command_line(command), status: status.to_string(), hint })
 }
 
 fn could_not_run(command: &Command, error: std::io::Error) -> Failure {
-    Failure::Io {
-        doing: format!("running `{}`", command_line(command)),
-        error,
-    }
+    Failure::Io { doing: format!("running `{}`", command_line(command)), error }
 }
 
 /// The command as a person would type it: the program by its name alone.
 fn command_line(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     std::iter::once(program)
         .chain(command.get_args())
         .map(std::ffi::OsStr::to_string_lossy)
@@ -220,14 +200,7 @@ mod tests {
         let mut command = Command::new("/somewhere/bin/cargo");
         command.args(["fmt", "--check"]);
         let hint = "run `cargo fmt --all`";
-        let failure = Failure::Refused {
-            command: command_line(&command),
-            status: "exit status: 1".to_owned(),
-            hint,
-        };
-        assert_eq!(
-            failure.to_string(),
-            "`cargo fmt --check` failed (exit status: 1); run `cargo fmt --all`"
-        );
+        let failure = Failure::Refused { command: command_line(&command), status: "exit status: 1".to_owned(), hint };
+        assert_eq!(failure.to_string(), "`cargo fmt --check` failed (exit status: 1); run `cargo fmt --all`");
     }
 }

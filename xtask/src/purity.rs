@@ -7,28 +7,12 @@ use crate::tidy;
 use crate::use_paths::{NamedPath, named_paths};
 
 /// What is linked into the core.
-const LINKED: [&str; 7] = [
-    "bytes",
-    "crc32c",
-    "prost",
-    "steadfast-proto",
-    "thiserror",
-    "tinyvec",
-    "unicode-normalization",
-];
+const LINKED: [&str; 7] =
+    ["bytes", "crc32c", "prost", "steadfast-proto", "thiserror", "tinyvec", "unicode-normalization"];
 
 /// What runs while the core is compiled: derive macros and what they stand on.
-const MACROS: [&str; 9] = [
-    "anyhow",
-    "either",
-    "itertools",
-    "proc-macro2",
-    "prost-derive",
-    "quote",
-    "syn",
-    "thiserror-impl",
-    "unicode-ident",
-];
+const MACROS: [&str; 9] =
+    ["anyhow", "either", "itertools", "proc-macro2", "prost-derive", "quote", "syn", "thiserror-impl", "unicode-ident"];
 
 /// Where the core's sources are.
 const SOURCES: &str = "crates/proto/src/";
@@ -49,23 +33,14 @@ const UNSTEADY: [(&str, &str); 5] = [
     ("HashSet", "its order differs from run to run: use BTreeSet"),
     ("hash_map", "its order differs from run to run: use BTreeMap"),
     ("hash_set", "its order differs from run to run: use BTreeSet"),
-    (
-        "RandomState",
-        "the core has no randomness: a seed comes in as an argument",
-    ),
+    ("RandomState", "the core has no randomness: a seed comes in as an argument"),
 ];
 
 /// Crates that bring a runtime or randomness along.
 const CRATES: [(&str, &str); 3] = [
     ("tokio", "the core has no runtime: the shell drives it"),
-    (
-        "rand",
-        "the core has no randomness: the shell hands in secrets and the seed of the jitter",
-    ),
-    (
-        "getrandom",
-        "the core has no randomness: the shell hands in secrets and the seed of the jitter",
-    ),
+    ("rand", "the core has no randomness: the shell hands in secrets and the seed of the jitter"),
+    ("getrandom", "the core has no randomness: the shell hands in secrets and the seed of the jitter"),
 ];
 
 /// The stage: dependencies, then sources.
@@ -80,11 +55,7 @@ pub(crate) fn stage(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Fa
     for file in &files {
         findings.extend(impurities(&file.path, &file.text));
     }
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Findings(findings))
-    }
+    if findings.is_empty() { Ok(()) } else { Err(Failure::Findings(findings)) }
 }
 
 /// The crates of a `cargo tree` that are not allowed.
@@ -112,17 +83,11 @@ fn impurities(path: &str, text: &str) -> Vec<String> {
         .iter()
         .filter_map(|named| {
             let why = objection(named)?;
-            Some((
-                source.line_of(named.start),
-                format!("`{}`: {why}", named.segments.join("::")),
-            ))
+            Some((source.line_of(named.start), format!("`{}`: {why}", named.segments.join("::"))))
         })
         .collect();
     found.sort();
-    found
-        .into_iter()
-        .map(|(line, what)| format!("{path}:{line}: {what}"))
-        .collect()
+    found.into_iter().map(|(line, what)| format!("{path}:{line}: {what}")).collect()
 }
 
 fn objection(path: &NamedPath) -> Option<&'static str> {

@@ -25,10 +25,7 @@ pub(crate) struct Function {
 impl RustSource {
     /// Splits a file. Text that is not Rust gives a split that means nothing, but never a panic.
     pub(crate) fn parse(text: &str) -> Self {
-        let mut split = Self {
-            code: String::with_capacity(text.len()),
-            comments: String::with_capacity(text.len()),
-        };
+        let mut split = Self { code: String::with_capacity(text.len()), comments: String::with_capacity(text.len()) };
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
             let (kind, length) = next_piece(rest, first);
@@ -47,18 +44,12 @@ impl RustSource {
 
     /// The line, from 1, of an offset into the code or the comments.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
-        1 + self.code.as_bytes()[..offset]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
+        1 + self.code.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count()
     }
 
     /// Every function with a body, nested ones too, in order.
     pub(crate) fn functions(&self) -> Vec<Function> {
-        words(&self.code)
-            .filter(|(_, word)| *word == "fn")
-            .filter_map(|(start, _)| self.function_at(start))
-            .collect()
+        words(&self.code).filter(|(_, word)| *word == "fn").filter_map(|(start, _)| self.function_at(start)).collect()
     }
 
     /// The bodies of the modules that exist under `cfg(test)` alone, attribute included.
@@ -68,9 +59,7 @@ impl RustSource {
             let text: String = self.code[(*attribute).clone()].split_whitespace().collect();
             text == "#[cfg(test)]" || text.starts_with("#[cfg(all(test,")
         });
-        tests
-            .filter_map(|attribute| Some(attribute.start..self.module_body(attribute.end)?.end))
-            .collect()
+        tests.filter_map(|attribute| Some(attribute.start..self.module_body(attribute.end)?.end)).collect()
     }
 
     /// The body of the inline module that starts at `offset`, attributes and visibility skipped; `None` if another item
@@ -110,11 +99,7 @@ impl RustSource {
                 b';' if depth == 0 => return None,
                 b'{' if depth == 0 => {
                     let end = offset + closing(signature, at)?;
-                    return Some(Function {
-                        name,
-                        start,
-                        lines: self.line_of(end) - self.line_of(start) + 1,
-                    });
+                    return Some(Function { name, start, lines: self.line_of(end) - self.line_of(start) + 1 });
                 }
                 _ => {}
             }
@@ -211,17 +196,12 @@ fn block_comment(rest: &str) -> usize {
 
 /// The length of a raw string of any kind, or `None` if `rest` does not start with one.
 fn raw_string(rest: &str) -> Option<usize> {
-    let prefix = ["r", "br", "cr"].into_iter().find(|prefix| {
-        rest.strip_prefix(prefix)
-            .is_some_and(|after| after.trim_start_matches('#').starts_with('"'))
-    })?;
+    let prefix = ["r", "br", "cr"]
+        .into_iter()
+        .find(|prefix| rest.strip_prefix(prefix).is_some_and(|after| after.trim_start_matches('#').starts_with('"')))?;
     let open = rest.find('"')?;
     let end = format!("\"{}", "#".repeat(open - prefix.len()));
-    Some(
-        rest[open + 1..]
-            .find(&end)
-            .map_or(rest.len(), |found| open + 1 + found + end.len()),
-    )
+    Some(rest[open + 1..].find(&end).map_or(rest.len(), |found| open + 1 + found + end.len()))
 }
 
 /// The length of a literal between two `quote`s, in which a backslash takes the next byte along.
@@ -250,10 +230,7 @@ fn is_char_literal(rest: &str) -> bool {
 
 /// As many bytes of spaces, line ends kept.
 fn blank(piece: &str) -> String {
-    piece
-        .bytes()
-        .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
-        .collect()
+    piece.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
 #[cfg(test)]
@@ -265,11 +242,7 @@ mod tests {
     }
 
     fn lengths(text: &str) -> Vec<(String, usize)> {
-        RustSource::parse(text)
-            .functions()
-            .into_iter()
-            .map(|function| (function.name, function.lines))
-            .collect()
+        RustSource::parse(text).functions().into_iter().map(|function| (function.name, function.lines)).collect()
     }
 
     #[test]
@@ -293,27 +266,14 @@ mod tests {
     #[test]
     fn comments_are_kept_apart() {
         let split = RustSource::parse("let a = \"// no\"; // yes\n/* also */");
-        assert_eq!(
-            split.comments.split_whitespace().collect::<Vec<_>>(),
-            ["//", "yes", "/*", "also", "*/"]
-        );
+        assert_eq!(split.comments.split_whitespace().collect::<Vec<_>>(), ["//", "yes", "/*", "also", "*/"]);
     }
 
     #[test]
     fn text_that_ends_in_the_middle_of_something_is_no_panic() {
-        for text in [
-            "\"abc",
-            "/* a /* b */",
-            "r##\"a\"#",
-            "'",
-            "'\\",
-            "fn",
-            "fn a(",
-            "fn a() {",
-            "#[",
-            "#[cfg(test)] mod",
-            "}",
-        ] {
+        for text in
+            ["\"abc", "/* a /* b */", "r##\"a\"#", "'", "'\\", "fn", "fn a(", "fn a() {", "#[", "#[cfg(test)] mod", "}"]
+        {
             let split = RustSource::parse(text);
             assert_eq!(split.functions(), [], "{text}");
             assert!(split.test_modules().is_empty(), "{text}");
@@ -328,31 +288,19 @@ mod tests {
 
     #[test]
     fn only_functions_with_bodies_count() {
-        assert_eq!(
-            lengths("trait T { fn a(&self); fn b() {\n} }\ntype F = fn(u8) -> u8;"),
-            [("b".to_owned(), 2)]
-        );
+        assert_eq!(lengths("trait T { fn a(&self); fn b() {\n} }\ntype F = fn(u8) -> u8;"), [("b".to_owned(), 2)]);
     }
 
     #[test]
     fn a_nested_function_counts_for_itself_and_for_the_outer_one() {
-        assert_eq!(
-            lengths("fn a() {\n fn b() {\n }\n}"),
-            [("a".to_owned(), 4), ("b".to_owned(), 2)]
-        );
+        assert_eq!(lengths("fn a() {\n fn b() {\n }\n}"), [("a".to_owned(), 4), ("b".to_owned(), 2)]);
     }
 
     #[test]
     fn test_modules_are_those_with_a_body() {
         let module = |text: &str| RustSource::parse(text).test_modules();
-        assert_eq!(
-            module("x\n#[cfg(test)]\nmod tests { }\ny"),
-            vec![Range { start: 2, end: 28 }]
-        );
-        assert_eq!(
-            module("#[cfg(all(test, unix))]\n#[path = \"a\"]\npub(crate) mod a {}").len(),
-            1
-        );
+        assert_eq!(module("x\n#[cfg(test)]\nmod tests { }\ny"), vec![Range { start: 2, end: 28 }]);
+        assert_eq!(module("#[cfg(all(test, unix))]\n#[path = \"a\"]\npub(crate) mod a {}").len(), 1);
         assert!(module("#[cfg(test)]\nmod tests;").is_empty());
         assert!(module("#[cfg(test)]\nuse a::b;").is_empty());
         assert!(module("#[cfg(not(test))]\nmod a {}").is_empty());

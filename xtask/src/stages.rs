@@ -15,74 +15,27 @@ pub(crate) struct Stage {
 
 /// What `cargo xtask ci` runs.
 pub(crate) const STAGES: [Stage; 8] = [
-    Stage {
-        name: "fmt",
-        about: "the code is formatted",
-        run: fmt,
-    },
-    Stage {
-        name: "clippy",
-        about: "no warning from the compiler or clippy",
-        run: clippy,
-    },
-    Stage {
-        name: "docs",
-        about: "the documentation builds without a warning",
-        run: docs,
-    },
-    Stage {
-        name: "purity",
-        about: "crates/proto has no I/O, clock, randomness or hash order",
-        run: purity::stage,
-    },
-    Stage {
-        name: "tidy",
-        about: "sizes, left-overs and unexplained allowances in the sources",
-        run: tidy::stage,
-    },
-    Stage {
-        name: "build",
-        about: "every crate and the binary build",
-        run: build,
-    },
-    Stage {
-        name: "test",
-        about: "every test, and none that steps aside where it must not",
-        run: suite::all,
-    },
-    Stage {
-        name: "deny",
-        about: "licences, banned crates and sources of the dependencies",
-        run: deny,
-    },
+    Stage { name: "fmt", about: "the code is formatted", run: fmt },
+    Stage { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
+    Stage { name: "docs", about: "the documentation builds without a warning", run: docs },
+    Stage { name: "purity", about: "crates/proto has no I/O, clock, randomness or hash order", run: purity::stage },
+    Stage { name: "tidy", about: "sizes, left-overs and unexplained allowances in the sources", run: tidy::stage },
+    Stage { name: "build", about: "every crate and the binary build", run: build },
+    Stage { name: "test", about: "every test, and none that steps aside where it must not", run: suite::all },
+    Stage { name: "deny", about: "licences, banned crates and sources of the dependencies", run: deny },
 ];
 
 /// The system tests alone.
-pub(crate) const E2E: Stage = Stage {
-    name: "e2e",
-    about: "the system tests alone",
-    run: suite::system,
-};
+pub(crate) const E2E: Stage = Stage { name: "e2e", about: "the system tests alone", run: suite::system };
 
 fn fmt(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
     workspace.require_cargo("fmt", "`rustup component add rustfmt`")?;
-    workspace.run(
-        &mut workspace.cargo(&["fmt", "--all", "--check"]),
-        "`cargo fmt --all` formats the code",
-    )
+    workspace.run(&mut workspace.cargo(&["fmt", "--all", "--check"]), "`cargo fmt --all` formats the code")
 }
 
 fn clippy(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
     workspace.require_cargo("clippy", "`rustup component add clippy`")?;
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     workspace.run(&mut workspace.cargo(&arguments), "")
 }
 
@@ -96,20 +49,9 @@ fn build(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
 }
 
 fn deny(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
-    workspace.require_cargo(
-        "deny",
-        "`cargo install --locked cargo-deny`, or `bash .ci/run`, which installs it",
-    )?;
+    workspace.require_cargo("deny", "`cargo install --locked cargo-deny`, or `bash .ci/run`, which installs it")?;
     workspace.run(
-        &mut workspace.cargo(&[
-            "deny",
-            "--locked",
-            "check",
-            "--hide-inclusion-graph",
-            "licenses",
-            "bans",
-            "sources",
-        ]),
+        &mut workspace.cargo(&["deny", "--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]),
         "see deny.toml",
     )
 }

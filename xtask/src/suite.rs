@@ -27,12 +27,7 @@ pub(crate) fn all(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), 
 /// The tests that run whole processes: the target `system` of the command's package.
 pub(crate) fn system(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
     let skips = prepare(workspace)?;
-    run_nextest(
-        workspace,
-        &["--package", "steadfast-cli", "--test", "system"],
-        skips,
-        notes,
-    )
+    run_nextest(workspace, &["--package", "steadfast-cli", "--test", "system"], skips, notes)
 }
 
 /// Whether a test may step aside.
@@ -46,10 +41,8 @@ enum Skips {
 
 /// Checks that the tests can run here at all.
 fn prepare(workspace: &Workspace) -> Result<Skips, Failure> {
-    workspace.require_cargo(
-        "nextest",
-        "`cargo install --locked cargo-nextest`, or `bash .ci/run`, which installs it",
-    )?;
+    workspace
+        .require_cargo("nextest", "`cargo install --locked cargo-nextest`, or `bash .ci/run`, which installs it")?;
     let gate = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
     let user = workspace.capture(workspace.command("id").arg("-u"))?;
     if !gate && user.trim() != "0" {
@@ -66,21 +59,15 @@ fn run_nextest(workspace: &Workspace, which: &[&str], skips: Skips, notes: &mut 
     let (lines, ran) = workspace.follow(command.args(which), Stream::Error);
     notes.extend(summary(&lines).iter().cloned());
     ran?;
-    let text = std::fs::read_to_string(&report).map_err(|error| Failure::Io {
-        doing: format!("reading the test report {REPORT}"),
-        error,
-    })?;
+    let text = std::fs::read_to_string(&report)
+        .map_err(|error| Failure::Io { doing: format!("reading the test report {REPORT}"), error })?;
     let skipped = stepped_aside(&text);
     if skipped.is_empty() {
         return Ok(());
     }
     match skips {
         Skips::Listed => {
-            notes.push(format!(
-                "{} tests stepped aside, for they need root: {}",
-                skipped.len(),
-                skipped.join(", ")
-            ));
+            notes.push(format!("{} tests stepped aside, for they need root: {}", skipped.len(), skipped.join(", ")));
             Ok(())
         }
         Skips::Refused => {
@@ -92,13 +79,8 @@ fn run_nextest(workspace: &Workspace, which: &[&str], skips: Skips, notes: &mut 
 
 fn require_system_programs() -> Result<(), Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let places: Vec<_> = std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .collect();
-    match SYSTEM_PROGRAMS
-        .iter()
-        .find(|(program, _)| !places.iter().any(|place| place.join(program).is_file()))
-    {
+    let places: Vec<_> = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).collect();
+    match SYSTEM_PROGRAMS.iter().find(|(program, _)| !places.iter().any(|place| place.join(program).is_file())) {
         None => Ok(()),
         Some((program, package)) => Err(Failure::Missing {
             program: (*program).to_owned(),
@@ -112,18 +94,13 @@ fn forget(report: &Path) -> Result<(), Failure> {
     match std::fs::remove_file(report) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Failure::Io {
-            doing: format!("removing the old test report {REPORT}"),
-            error,
-        }),
+        Err(error) => Err(Failure::Io { doing: format!("removing the old test report {REPORT}"), error }),
     }
 }
 
 /// Nextest's closing lines: from its last summary on, the names of failed tests included.
 fn summary(lines: &[String]) -> &[String] {
-    let start = lines
-        .iter()
-        .rposition(|line| line.trim_start().starts_with("Summary ["));
+    let start = lines.iter().rposition(|line| line.trim_start().starts_with("Summary ["));
     start.map_or(&[], |start| &lines[start..])
 }
 
@@ -169,14 +146,10 @@ mod tests {
 
     #[test]
     fn the_summary_is_the_last_one_with_all_that_follows() {
-        let lines: Vec<String> = [
-            "     Summary [ 1.0s] 1 test run",
-            "noise",
-            "     Summary [ 2.0s] 2 tests run",
-            "        FAIL a",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let lines: Vec<String> =
+            ["     Summary [ 1.0s] 1 test run", "noise", "     Summary [ 2.0s] 2 tests run", "        FAIL a"]
+                .map(str::to_owned)
+                .to_vec();
         assert_eq!(summary(&lines), &lines[2..]);
         assert!(summary(&lines[1..2]).is_empty());
     }

@@ -30,31 +30,18 @@ pub(crate) struct TrackedFile {
 pub(crate) fn stage(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
     let files = tracked_files(workspace, "")?;
     let findings: Vec<String> = files.iter().flat_map(|file| check(&file.path, &file.text)).collect();
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Findings(findings))
-    }
+    if findings.is_empty() { Ok(()) } else { Err(Failure::Findings(findings)) }
 }
 
 /// The `.rs` files under a directory, those not yet added included and those ignored left out.
 pub(crate) fn tracked_files(workspace: &Workspace, directory: &str) -> Result<Vec<TrackedFile>, Failure> {
     let mut list = workspace.command("git");
-    list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"])
-        .arg(format!("{directory}*.rs"));
+    list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]).arg(format!("{directory}*.rs"));
     let listed = workspace.capture(&mut list)?;
-    let paths = listed
-        .split_terminator('\0')
-        .filter(|path| workspace.root().join(path).is_file());
+    let paths = listed.split_terminator('\0').filter(|path| workspace.root().join(path).is_file());
     let read = |path: &str| match std::fs::read_to_string(workspace.root().join(path)) {
-        Ok(text) => Ok(TrackedFile {
-            path: path.to_owned(),
-            text,
-        }),
-        Err(error) => Err(Failure::Io {
-            doing: format!("reading {path}"),
-            error,
-        }),
+        Ok(text) => Ok(TrackedFile { path: path.to_owned(), text }),
+        Err(error) => Err(Failure::Io { doing: format!("reading {path}"), error }),
     };
     paths.map(read).collect()
 }
@@ -72,10 +59,7 @@ fn check(path: &str, text: &str) -> Vec<String> {
     found.extend(unexplained_allowances(&source));
     found.extend(machine_paths(text));
     found.sort();
-    found
-        .into_iter()
-        .map(|(line, what)| format!("{path}:{line}: {what}"))
-        .collect()
+    found.into_iter().map(|(line, what)| format!("{path}:{line}: {what}")).collect()
 }
 
 /// A line and what is wrong with it.
@@ -87,11 +71,7 @@ fn is_test_file(path: &str) -> bool {
 }
 
 fn long_file(source: &RustSource) -> Option<Finding> {
-    let tests: usize = source
-        .test_modules()
-        .iter()
-        .map(|module| source.code[module.clone()].lines().count())
-        .sum();
+    let tests: usize = source.test_modules().iter().map(|module| source.code[module.clone()].lines().count()).sum();
     let lines = source.code.lines().count() - tests;
     (lines > FILE_LINES_MAX).then(|| {
         (
@@ -108,10 +88,7 @@ fn long_functions(source: &RustSource) -> Vec<Finding> {
     });
     long.map(|function| {
         let (name, lines) = (&function.name, function.lines);
-        (
-            source.line_of(function.start),
-            format!("`{name}` has {lines} lines, {FUNCTION_LINES_MAX} at most"),
-        )
+        (source.line_of(function.start), format!("`{name}` has {lines} lines, {FUNCTION_LINES_MAX} at most"))
     })
     .collect()
 }
@@ -120,12 +97,7 @@ fn long_lines(text: &str) -> Vec<Finding> {
     let widths = text.lines().map(|line| line.chars().count()).enumerate();
     widths
         .filter(|(_, width)| *width > LINE_COLUMNS_MAX)
-        .map(|(at, width)| {
-            (
-                at + 1,
-                format!("the line has {width} columns, {LINE_COLUMNS_MAX} at most"),
-            )
-        })
+        .map(|(at, width)| (at + 1, format!("the line has {width} columns, {LINE_COLUMNS_MAX} at most")))
         .collect()
 }
 
@@ -133,19 +105,11 @@ fn left_overs(source: &RustSource) -> Vec<Finding> {
     let macros = words(&source.code)
         .filter(|(at, word)| UNWRITTEN.contains(word) && source.code[at + word.len()..].starts_with('!'))
         .map(|(at, word)| {
-            (
-                source.line_of(at),
-                format!("`{word}!`: write it, or leave the item out until it is written"),
-            )
+            (source.line_of(at), format!("`{word}!`: write it, or leave the item out until it is written"))
         });
-    let notes = words(&source.comments)
-        .filter(|(_, word)| LEFT_OVERS.contains(word))
-        .map(|(at, word)| {
-            (
-                source.line_of(at),
-                format!("`{word}`: do it now, or say in plain words what is not there and why"),
-            )
-        });
+    let notes = words(&source.comments).filter(|(_, word)| LEFT_OVERS.contains(word)).map(|(at, word)| {
+        (source.line_of(at), format!("`{word}`: do it now, or say in plain words what is not there and why"))
+    });
     macros.chain(notes).collect()
 }
 
@@ -162,21 +126,14 @@ fn unexplained_allowances(source: &RustSource) -> Vec<Finding> {
         waives && !inside.contains(&"reason") && !stands_over_generated_code(source, attribute.end)
     });
     unexplained
-        .map(|attribute| {
-            (
-                source.line_of(attribute.start),
-                "the allowance needs a `reason = \"…\"`".to_owned(),
-            )
-        })
+        .map(|attribute| (source.line_of(attribute.start), "the allowance needs a `reason = \"…\"`".to_owned()))
         .collect()
 }
 
 fn stands_over_generated_code(source: &RustSource, item: usize) -> bool {
-    source.module_body(item).is_some_and(|body| {
-        source.code[body.start + 1..body.end]
-            .trim_start()
-            .starts_with("include!")
-    })
+    source
+        .module_body(item)
+        .is_some_and(|body| source.code[body.start + 1..body.end].trim_start().starts_with("include!"))
 }
 
 fn machine_paths(text: &str) -> Vec<Finding> {
@@ -208,40 +165,27 @@ mod tests {
     fn a_file_may_have_500_lines_and_no_more() {
         assert_eq!(check("a.rs", &"a\n".repeat(500)), Vec::<String>::new());
         let found = check("a.rs", &"a\n".repeat(501));
-        assert_eq!(
-            found,
-            ["a.rs:501: the file has 501 lines without its tests, 500 at most: split it by idea"]
-        );
+        assert_eq!(found, ["a.rs:501: the file has 501 lines without its tests, 500 at most: split it by idea"]);
     }
 
     #[test]
     fn the_lines_of_a_test_module_are_free_but_a_test_import_opens_no_gate() {
         let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "a\n".repeat(600));
         assert_eq!(check("a.rs", &("a\n".repeat(500) + &tests)), Vec::<String>::new());
-        assert_eq!(
-            check("a.rs", &("#[cfg(test)]\nuse a;\n".to_owned() + &"a\n".repeat(499))).len(),
-            1
-        );
+        assert_eq!(check("a.rs", &("#[cfg(test)]\nuse a;\n".to_owned() + &"a\n".repeat(499))).len(), 1);
     }
 
     #[test]
     fn a_function_may_have_70_lines_and_no_more() {
         assert_eq!(check("src/a.rs", &function(70)), Vec::<String>::new());
-        assert_eq!(
-            check("src/a.rs", &function(71)),
-            ["src/a.rs:1: `long` has 71 lines, 70 at most"]
-        );
+        assert_eq!(check("src/a.rs", &function(71)), ["src/a.rs:1: `long` has 71 lines, 70 at most"]);
     }
 
     #[test]
     fn functions_of_tests_may_be_longer() {
         let module = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", function(80));
         assert_eq!(check("src/a.rs", &module), Vec::<String>::new());
-        for path in [
-            "crates/a/tests/b.rs",
-            "crates/a/tests/b/c.rs",
-            "crates/a/src/b/tests.rs",
-        ] {
+        for path in ["crates/a/tests/b.rs", "crates/a/tests/b/c.rs", "crates/a/src/b/tests.rs"] {
             assert_eq!(check(path, &function(80)), Vec::<String>::new(), "{path}");
         }
         assert_eq!(check("src/latests.rs", &function(80)).len(), 1);
@@ -250,28 +194,18 @@ mod tests {
     #[test]
     fn columns_are_characters() {
         assert_eq!(check("a.rs", &"ä".repeat(120)), Vec::<String>::new());
-        assert_eq!(
-            check("a.rs", &format!("\n{}", "ä".repeat(121))),
-            ["a.rs:2: the line has 121 columns, 120 at most"]
-        );
+        assert_eq!(check("a.rs", &format!("\n{}", "ä".repeat(121))), ["a.rs:2: the line has 121 columns, 120 at most"]);
     }
 
     #[test]
     fn left_overs_are_found_in_code_and_comments_but_not_in_literals() {
         let note = LEFT_OVERS[0];
-        for text in [
-            "todo!()".to_owned(),
-            "unimplemented!(\"a\")".to_owned(),
-            format!("// {note}: a"),
-            format!("/// a {note}"),
-        ] {
+        for text in
+            ["todo!()".to_owned(), "unimplemented!(\"a\")".to_owned(), format!("// {note}: a"), format!("/// a {note}")]
+        {
             assert_eq!(check("a.rs", &text).len(), 1, "{text}");
         }
-        for text in [
-            format!("let a = \"{note}\";"),
-            "let todo = a;".to_owned(),
-            "// a todo list".to_owned(),
-        ] {
+        for text in [format!("let a = \"{note}\";"), "let todo = a;".to_owned(), "// a todo list".to_owned()] {
             assert_eq!(check("a.rs", &text), Vec::<String>::new(), "{text}");
         }
     }
@@ -286,11 +220,7 @@ mod tests {
             "#[allow(dead_code)] // reason = \"here\"\nfn a() {}",
             "#[allow(missing_docs)]\nmod a { fn b() {} include!(\"c\"); }",
         ] {
-            assert_eq!(
-                check("a.rs", text),
-                ["a.rs:1: the allowance needs a `reason = \"…\"`"],
-                "{text}"
-            );
+            assert_eq!(check("a.rs", text), ["a.rs:1: the allowance needs a `reason = \"…\"`"], "{text}");
         }
         for text in [
             "#[allow(dead_code, reason = \"the other system uses it\")]\nfn a() {}",
@@ -305,11 +235,7 @@ mod tests {
     #[test]
     fn a_path_of_one_machine_is_found_wherever_it_stands() {
         let place = MACHINE_PATHS[0];
-        for text in [
-            format!("let a = \"{place}main\";"),
-            format!("// see {place}a"),
-            format!("{place}a"),
-        ] {
+        for text in [format!("let a = \"{place}main\";"), format!("// see {place}a"), format!("{place}a")] {
             assert_eq!(check("a.rs", &text).len(), 1, "{text}");
         }
         for text in [format!("let a = \"some{place}a\";"), format!("// ..{place}a")] {

@@ -42,9 +42,7 @@ fn imports(code: &str) -> Vec<(usize, usize)> {
 
 /// The paths of a `use` tree.
 fn written_out(prefix: &str, tree: &str) -> Vec<String> {
-    let branches = split_at_commas(tree)
-        .into_iter()
-        .filter(|branch| !branch.trim().is_empty());
+    let branches = split_at_commas(tree).into_iter().filter(|branch| !branch.trim().is_empty());
     branches
         .flat_map(|branch| match branch.split_once('{') {
             Some((stem, inner)) => {
@@ -71,11 +69,8 @@ fn split_at_commas(tree: &str) -> Vec<&str> {
 
 /// The segments of one import, without its new name and a final `self`.
 fn segments(path: &str) -> Vec<String> {
-    let mut segments: Vec<String> = path
-        .split("::")
-        .filter_map(|part| part.split_whitespace().next())
-        .map(str::to_owned)
-        .collect();
+    let mut segments: Vec<String> =
+        path.split("::").filter_map(|part| part.split_whitespace().next()).map(str::to_owned).collect();
     if segments.len() > 1 {
         segments.pop_if(|last| last == "self");
     }
@@ -89,19 +84,11 @@ fn inline_paths(code: &str) -> Vec<NamedPath> {
     for (start, word) in words(code) {
         match paths.last_mut() {
             Some(path) if code[end..start].trim() == "::" => path.segments.push(word.to_owned()),
-            Some(_) | None => paths.push(NamedPath {
-                segments: vec![word.to_owned()],
-                start,
-                imported: false,
-            }),
+            Some(_) | None => paths.push(NamedPath { segments: vec![word.to_owned()], start, imported: false }),
         }
         end = start + word.len();
     }
-    debug_assert!(
-        paths
-            .iter()
-            .all(|path| path.segments.iter().all(|segment| segment.chars().all(is_word)))
-    );
+    debug_assert!(paths.iter().all(|path| path.segments.iter().all(|segment| segment.chars().all(is_word))));
     paths
 }
 
@@ -110,10 +97,7 @@ mod tests {
     use super::*;
 
     fn named(code: &str) -> Vec<String> {
-        named_paths(code)
-            .into_iter()
-            .map(|path| path.segments.join("::"))
-            .collect()
+        named_paths(code).into_iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
@@ -135,11 +119,7 @@ mod tests {
     #[test]
     fn an_import_knows_where_it_starts() {
         let paths = named_paths("fn a() {}\nuse b::{c, d};");
-        let imported: Vec<_> = paths
-            .iter()
-            .filter(|path| path.imported)
-            .map(|path| path.start)
-            .collect();
+        let imported: Vec<_> = paths.iter().filter(|path| path.imported).map(|path| path.start).collect();
         assert_eq!(imported, [10, 10]);
     }
 }

@@ -1,1 +1,76 @@
-fn main() {}
+//! The `steadfast` command: dispatch only; one file a subcommand.
+
+mod bench;
+mod exit;
+mod history;
+mod options;
+mod output;
+mod send;
+mod serve;
+mod settings;
+mod status;
+mod status_line;
+mod tail;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+use options::LogOptions;
+
+/// Messaging over TCP that always knows whether the line is alive, and loses nothing when it dies.
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, after_help = exit::HELP)]
+struct Cli {
+    #[command(flatten)]
+    log: LogOptions,
+    /// Settings, one name for flag, environment and file; default $XDG_CONFIG_HOME/steadfast/config.toml
+    #[arg(long, global = true, env = "STEADFAST_CONFIG", value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a server
+    Serve(serve::Options),
+    /// Send TEXT, or each line of standard input, to a room
+    Send(send::Options),
+    /// Print a room's messages, continuing after the last one printed
+    Tail(tail::Options),
+    /// Print the last messages of this device's own store, also offline
+    History(history::Options),
+    /// Say how the line of a profile is; never connects
+    Status(status::Options),
+    /// Measure this machine with a server of its own
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = match settings::command::<Cli>().and_then(settings::parse::<Cli>) {
+        Ok(cli) => cli,
+        Err(exit) => return exit.report(),
+    };
+    if let Err(exit) = cli.log.start(matches!(cli.command, Command::Serve(_))) {
+        return exit.report();
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Exit::failed(format!("the system refused threads: {error}")).report(),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(options) => serve::run(options).await,
+            Command::Send(options) => send::run(options).await,
+            Command::Tail(options) => tail::run(options).await,
+            Command::History(options) => history::run(&options),
+            Command::Status(options) => status::run(&options),
+            Command::Bench(options) => bench::run(options).await,
+        }
+    });
+    // A name that is being looked up, or a read of standard input, can't be cancelled and is not waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+    done.map_or_else(Exit::report, |()| ExitCode::SUCCESS)
+}

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 
-use steadfast_proto::session::Cause;
+use steadfast_proto::session::{Cause, Session};
 use steadfast_proto::time::Instant;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -32,6 +32,24 @@ pub trait Core {
     fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>);
     /// Appends what should leave now, a bounded amount; nothing if nothing should.
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>);
+}
+
+impl Core for Session {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        Session::handle_bytes(self, now, bytes);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Session::handle_timeout(self, now);
+    }
+
+    fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
+        Session::handle_line(self, queued_bytes, bytes_per_second);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
+        Session::poll_transmit(self, now, out);
+    }
 }
 
 /// A socket, and what was pulled from the core and has not left.

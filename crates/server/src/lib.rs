@@ -100,10 +100,7 @@ impl Server {
 }
 
 /// The next task that ended, unless the deadline comes first.
-async fn join_before(
-    tasks: &mut JoinSet<()>,
-    deadline: Instant,
-) -> Option<Result<(), tokio::task::JoinError>> {
+async fn join_before(tasks: &mut JoinSet<()>, deadline: Instant) -> Option<Result<(), tokio::task::JoinError>> {
     let mut timer = steadfast_net::clock::BootTimer::new().ok()?;
     timer.within(deadline, tasks.join_next()).await.ok().flatten()
 }

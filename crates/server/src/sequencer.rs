@@ -197,7 +197,9 @@ impl Run {
                     return Ok(());
                 }
                 Err(CommitError::SyncFailed) => return Err(ServeError::SyncFailed),
-                Err(error @ (CommitError::NotContiguous { .. } | CommitError::BadChunk { .. } | CommitError::Other(_))) => {
+                Err(
+                    error @ (CommitError::NotContiguous { .. } | CommitError::BadChunk { .. } | CommitError::Other(_)),
+                ) => {
                     return Err(ServeError::Commit(error));
                 }
             }
@@ -264,12 +266,10 @@ fn answer(decided: Vec<Decided>) {
     for decided in decided {
         match decided {
             Decided::SignUp(from, result) => from.put(Letter::SignedUp(result)),
-            Decided::Op(from, _, _, answer) => {
-                match letters.iter_mut().rev().find(|(to, _)| Arc::ptr_eq(to, &from)) {
-                    Some((_, answers)) => answers.push(answer),
-                    None => letters.push((from, vec![answer])),
-                }
-            }
+            Decided::Op(from, _, _, answer) => match letters.iter_mut().rev().find(|(to, _)| Arc::ptr_eq(to, &from)) {
+                Some((_, answers)) => answers.push(answer),
+                None => letters.push((from, vec![answer])),
+            },
         }
     }
     for (to, answers) in letters {

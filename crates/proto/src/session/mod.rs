@@ -90,7 +90,7 @@ struct Known {
     place: Option<Place>,
     told: Option<Place>,
     terms: Vec<(Term, u64)>,
-    rooms: BTreeMap<RoomId, u64>,
+    rooms: BTreeMap<RoomId, Option<u64>>,
 }
 
 /// The line's state; `Up` holds everything that dies with the link.
@@ -118,6 +118,8 @@ pub struct Session {
     links: u64,
     /// The Sync that runs a rolled-back profile up to the head.
     rollback_sync: Option<u32>,
+    /// What the last link still has to say.
+    farewell: Vec<u8>,
     events: VecDeque<Event>,
 }
 
@@ -135,6 +137,7 @@ impl Session {
             cause: None,
             links: 0,
             rollback_sync: None,
+            farewell: Vec::new(),
             events: VecDeque::new(),
         };
         session.events.push_back(Event::Connect);
@@ -187,6 +190,10 @@ impl Session {
 
     /// The user wants no line.
     pub fn stop(&mut self, now: Instant) {
+        if let Line::Up(up) = &mut self.line {
+            let bye = wire::Bye { reason: ByeReason::Stopped.into(), ..wire::Bye::default() };
+            up.link.send(now, Kind::Bye(bye), &mut self.farewell);
+        }
         self.end(now, Cause::StoppedByUser);
         self.line = Line::Stopped;
     }
@@ -230,6 +237,7 @@ impl Session {
             return;
         }
         self.links += 1;
+        self.farewell.clear();
         self.outbox.handle_link();
         self.requests.handle_link();
         let jitter = self.reconnect.jitter().permille();
@@ -293,7 +301,7 @@ impl Session {
 
     /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
-        let Line::Up(up) = &mut self.line else { return };
+        let Line::Up(up) = &mut self.line else { return out.append(&mut self.farewell) };
         up.transmit(now, &self.known, &self.settings, &mut self.outbox, &mut self.requests, out);
         if self.outbox.is_awaiting() || self.requests.is_awaiting() {
             up.link.liveness_mut().handle_sent_awaiting(now);
@@ -443,6 +451,9 @@ impl Session {
     fn handle_page(&mut self, page: HistoryPage) {
         let number = page.number;
         if self.requests.handle_answer(number).is_some() {
+            if let Some(highest) = page.entries.iter().map(|entry| entry.position).max() {
+                self.known.tell(highest);
+            }
             self.intake.push(Change::Page(page));
             self.intake.handle_answered(number);
         }

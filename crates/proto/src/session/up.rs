@@ -194,7 +194,7 @@ impl Up {
             }
             // Nothing is retained for less than ever by version 1's servers; a hole that is told is still no order.
             Kind::Gap(gap) => {
-                known.rooms.insert(RoomId(gap.room), gap.to_sequence);
+                known.rooms.insert(RoomId(gap.room), Some(gap.to_sequence));
             }
             _ => return Err(broken("a frame came on the wrong lane")),
         }
@@ -209,7 +209,7 @@ impl Up {
             self.first_heads = Some(rooms);
             return;
         }
-        known.rooms = rooms.iter().map(|head| (RoomId(head.room), head.room_sequence)).collect();
+        known.rooms = rooms.iter().map(|head| (RoomId(head.room), Some(head.room_sequence))).collect();
         known.advance(heads.as_of);
         intake.push(Change::FirstHeads { as_of: heads.as_of, rooms });
     }
@@ -269,11 +269,12 @@ fn check_order(entry: &wire::Entry, known: &mut Known) -> Result<(), Cause> {
         _ => false,
     };
     match known.rooms.get(&room) {
-        Some(&last) if entry.room_sequence == last + 1 => {}
+        Some(&Some(last)) if entry.room_sequence == last + 1 => {}
+        Some(None) => {}
         _ if begins => {}
         Some(_) | None => return Err(Cause::Hole),
     }
-    known.rooms.insert(room, entry.room_sequence);
+    known.rooms.insert(room, Some(entry.room_sequence));
     Ok(())
 }
 

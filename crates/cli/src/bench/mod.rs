@@ -1,0 +1,49 @@
+//! `steadfast bench`: what this machine does with a server of its own, in a process of its own, on a scratch
+//! directory of the disk that `--data` names.
+
+mod latency;
+mod scene;
+mod throughput;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::exit::Exit;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Messages a second from one sender to one receiver: stored by the server, delivered, stored, acknowledged
+    Throughput(Load),
+    /// How long one message takes from `send` until the receiver has stored it
+    Latency(Load),
+}
+
+#[derive(Debug, Args)]
+struct Load {
+    /// How many messages
+    #[arg(long, value_name = "N")]
+    messages: Option<u64>,
+    /// Bytes of each
+    #[arg(long, value_name = "BYTES", default_value_t = 100)]
+    size: usize,
+    /// Where to make the scratch directory: its disk is measured
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    data: PathBuf,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Exit> {
+    match options.what {
+        What::Throughput(load) => throughput::run(&load).await,
+        What::Latency(load) => latency::run(&load).await,
+    }
+}

@@ -1,0 +1,90 @@
+//! Results on standard output: lines for people, one JSON object a line for programs.
+
+use std::io::{self, Write as _};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use serde::Serialize;
+use steadfast::{StoredMessage, What};
+
+use crate::exit::Exit;
+
+/// A message as `tail` and `history` print it.
+#[derive(Debug, Serialize)]
+struct Message<'m> {
+    position: u64,
+    room: &'m str,
+    room_sequence: u64,
+    from: &'m str,
+    sequence: u64,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'m str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'m str>,
+}
+
+/// RFC 3339 UTC, with milliseconds.
+pub(crate) fn rfc3339(ms: u64) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+/// The line for an entry; `None` for one that is no message.
+pub(crate) fn message_line(room: &str, message: &StoredMessage, json: bool) -> Option<String> {
+    let What::Message { body, content_type } = &message.what else { return None };
+    let is_text = content_type.is_empty() || content_type.starts_with("text/");
+    let text = std::str::from_utf8(body).ok().filter(|_| is_text);
+    let data = text.is_none().then(|| base64::engine::general_purpose::STANDARD.encode(body));
+    if json {
+        let line = Message {
+            position: message.position,
+            room,
+            room_sequence: message.room_sequence,
+            from: &message.author,
+            sequence: message.sequence,
+            at: rfc3339(message.at_ms),
+            text,
+            data,
+            content_type: Some(content_type.as_str()).filter(|kind| !kind.is_empty()),
+        };
+        return serde_json::to_string(&line).ok();
+    }
+    let shown = match text {
+        Some(text) => harmless(text),
+        None => format!("({} bytes of {content_type})", body.len()),
+    };
+    Some(format!("{} {}: {shown}", rfc3339(message.at_ms), harmless(&message.author)))
+}
+
+/// Text as a terminal may have it: nothing in a message can move the cursor, clear the screen or fake a line.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Prints lines and flushes them. A reader that has gone ends the command quietly.
+pub(crate) fn print(lines: &[String]) -> Result<(), Exit> {
+    let mut out = io::stdout().lock();
+    let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Exit::said(0),
+        _ => Exit::failed(format!("standard output: {error}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cannot_speak_to_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\rc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+    }
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        assert_eq!(rfc3339(1_767_225_600_123), "2026-01-01T00:00:00.123Z");
+    }
+}

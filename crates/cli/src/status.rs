@@ -1,0 +1,122 @@
+//! `steadfast status`: what the profile says of itself. Never connects.
+
+use clap::Args;
+use serde::Serialize;
+use steadfast_proto::ids::{AccountId, DeviceId};
+use steadfast_store::profile::{DriverLock, Fresh, Profile};
+
+use crate::exit::Exit;
+use crate::options::ClientOptions;
+use crate::output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    client: ClientOptions,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    account: String,
+    device: String,
+    server: String,
+    state: String,
+    cause: Option<String>,
+    round_trip_ms: Option<u64>,
+    bound_ms: Option<u64>,
+    position: u64,
+    outbox: u64,
+    process: Option<u32>,
+    drops: Vec<ReportedDrop>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReportedDrop {
+    at: String,
+    cause: String,
+    lasted_ms: Option<u64>,
+    resumed: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Exit> {
+    let profile = open_existing(&options.client)?;
+    let report = report(options, &profile).map_err(Exit::failed)?;
+    if options.json {
+        let line = serde_json::to_string(&report).map_err(Exit::failed)?;
+        return output::print(&[line]);
+    }
+    output::print(&lines(&report))
+}
+
+/// Opens a profile that is there; looking at one must not make one.
+pub(crate) fn open_existing(options: &ClientOptions) -> Result<Profile, Exit> {
+    let directory = options.client()?.directory();
+    if !directory.join("profile.sqlite3").exists() {
+        let path = directory.display();
+        return Err(Exit::failed(format!("there is no profile in {path} yet; `steadfast tail` or `send` makes one")));
+    }
+    // Used for a new profile only, and this one is there.
+    let fresh = Fresh { device_id: DeviceId([0; 16]), secret: [0; 32], account: AccountId(0) };
+    Profile::open(&directory, options.name(), &fresh).map_err(Exit::failed)
+}
+
+fn report(options: &Options, profile: &Profile) -> Result<Report, steadfast::ProfileError> {
+    let directory = options.client.client().map(|client| client.directory()).unwrap_or_default();
+    let identity = profile.identity()?;
+    let process = DriverLock::holder(&directory)?;
+    let told = profile.live().status()?.and_then(|json| serde_json::from_str::<steadfast::Status>(&json).ok());
+    // What a process said that is gone says nothing about the line now, but why it ended.
+    let told = match (process, told) {
+        (Some(_), Some(told)) => told,
+        (_, told) => {
+            let mut offline = steadfast::Status::offline();
+            offline.cause = told.and_then(|told| told.cause).filter(|cause| cause != "stopped_by_user");
+            offline
+        }
+    };
+    let drops = profile.live().drops(20)?;
+    Ok(Report {
+        account: identity.name,
+        device: identity.device_id.to_string(),
+        server: options.client.server().to_owned(),
+        state: told.state,
+        cause: told.cause,
+        round_trip_ms: told.round_trip_ms,
+        bound_ms: told.bound_ms,
+        position: profile.place()?.map_or(0, |place| place.position),
+        outbox: profile.outbox_size()?.0,
+        process,
+        drops: drops
+            .into_iter()
+            .map(|drop| ReportedDrop {
+                at: output::rfc3339(drop.at_ms),
+                cause: drop.cause,
+                lasted_ms: drop.lasted_ms,
+                resumed: drop.resumed,
+            })
+            .collect(),
+    })
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    let cause = report.cause.as_ref().map(|cause| format!(" ({})", cause.replace('_', " "))).unwrap_or_default();
+    let driver = match report.process {
+        Some(process) => format!("process {process} drives the line"),
+        None => "no process of this profile is running".to_owned(),
+    };
+    let mut lines = vec![
+        format!("{} on {}: {}{cause}", report.account, report.server, report.state),
+        format!("{driver}; everything up to position {} is here; {} wait in the outbox", report.position, report.outbox),
+    ];
+    if let (Some(round_trip), Some(bound)) = (report.round_trip_ms, report.bound_ms) {
+        lines.push(format!("round trip {round_trip} ms; a silence of {bound} ms means that the line is dead"));
+    }
+    lines.extend(report.drops.iter().map(|drop| {
+        let lasted = drop.lasted_ms.map_or("not back yet".to_owned(), |ms| format!("back after {ms} ms"));
+        format!("{} lost: {}; {lasted}", drop.at, drop.cause.replace('_', " "))
+    }));
+    lines
+}

@@ -1,0 +1,175 @@
+//! `steadfast tail`
+
+use std::time::Duration;
+
+use clap::Args;
+use steadfast::{Client, RoomId, RoomInfo, StoredMessage, WaitError};
+use steadfast_net::clock::{BootClock, BootTimer};
+
+use crate::exit::Exit;
+use crate::options::ClientOptions;
+use crate::output;
+use crate::status_line::Teller;
+
+/// Entries read, printed and marked as printed at a time.
+const PAGE: usize = 500;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    client: ClientOptions,
+    /// The room; made if it is not there
+    #[arg(long, env = "STEADFAST_ROOM", value_name = "ROOM")]
+    room: String,
+    /// Go on printing what comes
+    #[arg(long, short)]
+    follow: bool,
+    /// Begin with the first message that may be read, whatever was printed before
+    #[arg(long)]
+    from_start: bool,
+    /// How long to run
+    #[arg(long, env = "STEADFAST_TIMEOUT", value_name = "D", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    /// One JSON object for each message
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Exit> {
+    let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
+    let teller = Teller::start(&client);
+    let mut timer = BootTimer::new().map_err(Exit::failed)?;
+    timer.set(options.timeout.map(|timeout| BootClock::now() + timeout));
+    let done = tokio::select! {
+        done = tail(&options, &client) => done,
+        stopped = stopped(&client) => Err(stopped),
+        _ = timer.expired() => Err(Exit::timed_out("time is up")),
+        _ = tokio::signal::ctrl_c() => Err(Exit::interrupted()),
+    };
+    drop(teller);
+    client.close().await;
+    done
+}
+
+async fn tail(options: &Options, client: &Client) -> Result<(), Exit> {
+    let room = enter(options, client).await?;
+    if !options.follow {
+        client.sync().await.map_err(Exit::failed)?;
+    }
+    let mut tail = Tail::start(options, client, room).await?;
+    let mut changed = client.changes();
+    loop {
+        changed.borrow_and_update();
+        if tail.print_more().await? {
+            continue;
+        }
+        if !options.follow {
+            return Ok(());
+        }
+        changed.changed().await.map_err(|_| Exit::failed(WaitError::Closed))?;
+    }
+}
+
+/// Becomes a member of the room, if this account is none.
+async fn enter(options: &Options, client: &Client) -> Result<RoomInfo, Exit> {
+    if let Some(room) = member_of(options, client).await? {
+        return Ok(room);
+    }
+    let entered = client.enter(&options.room).await.map_err(Exit::failed)?;
+    let outcomes = client.settled(&[entered]).await.map_err(Exit::failed)?;
+    if outcomes.iter().any(|outcome| outcome.refusal.is_some()) {
+        return Err(Exit::failed(format!("the server refused to let {:?} be entered", options.room)));
+    }
+    // The outcome says that it is done; what the room is comes with the stream.
+    let mut changed = client.changes();
+    loop {
+        changed.borrow_and_update();
+        if let Some(room) = member_of(options, client).await? {
+            return Ok(room);
+        }
+        changed.changed().await.map_err(|_| Exit::failed(WaitError::Closed))?;
+    }
+}
+
+async fn member_of(options: &Options, client: &Client) -> Result<Option<RoomInfo>, Exit> {
+    let room = client.room(&options.room).await.map_err(Exit::failed)?;
+    Ok(room.filter(|room| room.member))
+}
+
+/// Ends when no try will be made any more.
+async fn stopped(client: &Client) -> Exit {
+    let mut status = client.status();
+    let stopped = status.wait_for(steadfast::Status::is_stopped).await;
+    Exit::failed(stopped.ok().and_then(|status| status.cause_text.clone()).unwrap_or_default())
+}
+
+struct Tail<'c> {
+    options: &'c Options,
+    client: &'c Client,
+    room: RoomId,
+    name: String,
+    /// The room sequence to print next.
+    next: u64,
+}
+
+impl<'c> Tail<'c> {
+    async fn start(options: &'c Options, client: &'c Client, room: RoomInfo) -> Result<Self, Exit> {
+        let id = room.room;
+        let printed = client.read(move |profile| profile.printed(id)).await.map_err(Exit::failed)?;
+        let printed = printed.map_err(Exit::failed)?;
+        let first = room.readable_from.max(1);
+        let next = match printed {
+            Some(printed) if !options.from_start => (printed + 1).max(first),
+            _ => first,
+        };
+        Ok(Self { options, client, room: id, name: room.name, next })
+    }
+
+    /// Prints what can be printed; whether there may be more at once.
+    async fn print_more(&mut self) -> Result<bool, Exit> {
+        let messages = self.client.messages(self.room, self.next, PAGE).await.map_err(Exit::failed)?;
+        let in_a_row = messages.iter().zip(self.next..).take_while(|(m, next)| m.room_sequence == *next).count();
+        if in_a_row > 0 {
+            self.print(&messages[..in_a_row]).await?;
+            return Ok(true);
+        }
+        let Some(info) = self.client.room(&self.name).await.map_err(Exit::failed)? else { return Ok(false) };
+        if self.next > info.base {
+            return self.skip_what_never_comes(&info, messages.first());
+        }
+        let to = info.base.min(self.next + PAGE as u64 - 1);
+        self.client.fetch_history(self.room, self.next, to).await.map_err(Exit::failed)?;
+        let (room, from) = (self.room, self.next);
+        let missing = self.client.read(move |profile| profile.missing(room, from, to)).await.map_err(Exit::failed)?;
+        if let Some((first, last)) = missing.map_err(Exit::failed)?
+            && first == from
+        {
+            eprintln!("steadfast: {} entries of {} can't be read by this account", last + 1 - first, self.name);
+            self.next = last + 1;
+        }
+        Ok(true)
+    }
+
+    /// A membership that began anew left a hole that nothing fills.
+    fn skip_what_never_comes(&mut self, info: &RoomInfo, after: Option<&StoredMessage>) -> Result<bool, Exit> {
+        match after {
+            Some(after) if info.last.is_some_and(|last| self.next <= last) => {
+                eprintln!("steadfast: entries {} to {} are missing", self.next, after.room_sequence - 1);
+                self.next = after.room_sequence;
+                Ok(true)
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    async fn print(&mut self, messages: &[StoredMessage]) -> Result<(), Exit> {
+        let line = |message| output::message_line(&self.name, message, self.options.json);
+        let lines: Vec<String> = messages.iter().filter_map(line).collect();
+        output::print(&lines)?;
+        let Some(last) = messages.last().map(|message| message.room_sequence) else { return Ok(()) };
+        self.next = last + 1;
+        let room = self.room;
+        let marked = self.client.read(move |profile| profile.set_printed(room, last)).await.map_err(Exit::failed)?;
+        marked.map_err(Exit::failed)
+    }
+}

@@ -1,0 +1,261 @@
+//! The handle that programs hold.
+
+use std::path::PathBuf;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use steadfast_net::clock::wall_ms;
+use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
+use steadfast_proto::session::Request;
+use steadfast_store::profile::{
+    Fresh, LineKey, NewBody, NewOp, Profile, Queued, RoomInfo, SettledOutcome, StoredMessage, Target,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::drive::{Command, Driving};
+use crate::error::{AskError, OpenError, SendError, WaitError};
+use crate::keeper::{Closed, Keeper};
+use crate::options::Options;
+use crate::status::Status;
+
+/// Commands that may wait for the task that drives.
+const COMMANDS_MAX: usize = 256;
+
+/// A message to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What it says.
+    pub body: Bytes,
+    /// Empty: `text/plain; charset=utf-8`.
+    pub content_type: String,
+    /// A key and the number of this message under it: sent again with both, it is not stored twice.
+    pub key: Option<(String, u64)>,
+}
+
+impl From<&str> for Draft {
+    fn from(text: &str) -> Self {
+        Self { body: Bytes::copy_from_slice(text.as_bytes()), content_type: String::new(), key: None }
+    }
+}
+
+impl From<String> for Draft {
+    fn from(text: String) -> Self {
+        Self { body: text.into(), content_type: String::new(), key: None }
+    }
+}
+
+/// One user of a profile. Dropping it ends its threads without waiting for them; [`close`](Self::close) waits.
+#[derive(Debug)]
+pub struct Client {
+    directory: PathBuf,
+    writer: Keeper,
+    reader: Keeper,
+    threads: Vec<JoinHandle<()>>,
+    task: tokio::task::JoinHandle<()>,
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<Status>,
+    changed: watch::Receiver<u64>,
+}
+
+impl Client {
+    /// Opens the profile, makes it if there is none, and connects as soon as no other process drives it. Needs a
+    /// tokio runtime.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let directory = options.directory();
+        let fresh = Fresh {
+            device_id: DeviceId(random()?),
+            secret: random()?,
+            account: AccountId(u64::from_ne_bytes(random()?)),
+        };
+        let writing = Profile::open(&directory, &options.name, &fresh)?;
+        let reading = Profile::open(&directory, &options.name, &fresh)?;
+        let (writer, writer_thread) = Keeper::start(writing, "profile")?;
+        let (reader, reader_thread) = Keeper::start(reading, "profile-read")?;
+        let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
+        let (status_sender, status) = watch::channel(Status::offline());
+        let (changed_sender, changed) = watch::channel(0);
+        let process = u64::from_ne_bytes(random()?);
+        let driving = Driving {
+            directory: directory.clone(),
+            options,
+            process,
+            process_start_ms: wall_ms(),
+            keeper: writer.clone(),
+            commands: commanded,
+            status: status_sender,
+            changed: changed_sender,
+        };
+        let task = tokio::spawn(driving.run());
+        let threads = vec![writer_thread, reader_thread];
+        Ok(Self { directory, writer, reader, threads, task, commands, status, changed })
+    }
+
+    /// The profile's directory.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    /// Queues messages to the public room of this name, entering it first where that is needed. When this returns
+    /// they are synced to this machine's disk, all of them or (with an error) none.
+    ///
+    /// Not cancel-safe in one respect: dropping the future does not tell whether they were queued.
+    pub async fn send<D: Into<Draft>>(
+        &self,
+        room: &str,
+        messages: impl IntoIterator<Item = D>,
+    ) -> Result<Vec<Queued>, SendError> {
+        let to = Target::Public(room.to_owned());
+        let ops = messages.into_iter().map(|draft| {
+            let Draft { body, content_type, key } = draft.into();
+            let key = key.map(|(key, line)| LineKey { key, line, hash: hash(room, &body) });
+            let body = NewBody::Send { to: to.clone(), body, content_type };
+            new_op(body, key)
+        });
+        self.append(ops.collect::<Result<_, _>>()?).await
+    }
+
+    /// Queues the entering of the public room of this name, which makes it where there is none.
+    pub async fn enter(&self, room: &str) -> Result<Queued, SendError> {
+        let queued = self.append(vec![new_op(NewBody::Enter { name: room.to_owned() }, None)?]).await?;
+        queued.into_iter().next().ok_or(SendError::Closed)
+    }
+
+    /// What became of operations so far, in their order; `None`: nothing yet. Cancel-safe.
+    pub async fn outcomes(&self, ids: Vec<OperationId>) -> Result<Vec<Option<SettledOutcome>>, WaitError> {
+        Ok(self.reader.run(move |profile| profile.outcomes(&ids)).await??)
+    }
+
+    /// Waits until all of them are settled, over any drop. Cancel-safe.
+    pub async fn settled(&self, queued: &[Queued]) -> Result<Vec<SettledOutcome>, WaitError> {
+        let ids: Vec<OperationId> = queued.iter().map(|queued| queued.id).collect();
+        let mut changed = self.changed.clone();
+        loop {
+            changed.borrow_and_update();
+            let outcomes = self.outcomes(ids.clone()).await?;
+            if let Some(all) = outcomes.into_iter().collect::<Option<Vec<_>>>() {
+                return Ok(all);
+            }
+            changed.changed().await.map_err(|_| WaitError::Closed)?;
+        }
+    }
+
+    /// Waits until everything that the server has by now is stored here, over any drop. Cancel-safe.
+    pub async fn sync(&self) -> Result<(), AskError> {
+        self.ask(Request::Sync).await
+    }
+
+    /// Fetches entries of a room that are older than this device's stream: one page of them, from the first one on.
+    /// Cancel-safe.
+    pub async fn fetch_history(&self, room: RoomId, from_sequence: u64, to_sequence: u64) -> Result<(), AskError> {
+        self.ask(Request::History { room, from_sequence, to_sequence }).await
+    }
+
+    /// Runs something on the profile, on a thread where it may block. Cancel-safe, but what has begun is finished.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Profile) -> T + Send + 'static,
+    ) -> Result<T, WaitError> {
+        Ok(self.reader.run(job).await?)
+    }
+
+    /// The room of this name, as far as this device knows. Cancel-safe.
+    pub async fn room(&self, name: &str) -> Result<Option<RoomInfo>, WaitError> {
+        let name = name.to_owned();
+        Ok(self.read(move |profile| profile.room_by_name(&name)).await??)
+    }
+
+    /// Entries of a room that are stored here, ascending. Cancel-safe.
+    pub async fn messages(&self, room: RoomId, from: u64, limit: usize) -> Result<Vec<StoredMessage>, WaitError> {
+        Ok(self.read(move |profile| profile.messages(room, from, limit)).await??)
+    }
+
+    /// The status, as a level with a watch.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Counts what was stored; wakes whoever waits for something to look at.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// Tries now where a pause was running.
+    pub async fn try_now(&self) {
+        self.command(Command::TryNow).await;
+    }
+
+    /// Ends the line, and every try, until [`resume`](Self::resume).
+    pub async fn stop(&self) {
+        self.command(Command::Stop).await;
+    }
+
+    /// Wants the line back.
+    pub async fn resume(&self) {
+        self.command(Command::Resume).await;
+    }
+
+    /// Says goodbye to the server, lets what arrived be stored, and waits for the profile's threads.
+    pub async fn close(self) {
+        let Self { writer, reader, threads, task, commands, .. } = self;
+        let (done, closed) = oneshot::channel();
+        if commands.send(Command::Close(done)).await.is_ok() {
+            closed.await.ok();
+        }
+        drop((commands, writer, reader));
+        task.await.ok();
+        let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
+        tokio::task::spawn_blocking(join).await.ok();
+    }
+
+    async fn append(&self, ops: Vec<NewOp>) -> Result<Vec<Queued>, SendError> {
+        let queued = self.writer.run(move |profile| profile.append(&ops)).await??;
+        self.command(Command::Appended).await;
+        Ok(queued)
+    }
+
+    async fn ask(&self, request: Request) -> Result<(), AskError> {
+        let (done, answered) = oneshot::channel();
+        self.command(Command::Ask(request, done)).await;
+        answered.await.map_err(|_| AskError::Closed)?
+    }
+
+    async fn command(&self, command: Command) {
+        // The task ends only with this client, or panicked: then the status says nothing new either.
+        self.commands.send(command).await.ok();
+    }
+}
+
+impl From<Closed> for SendError {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<Closed> for WaitError {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+fn new_op(body: NewBody, key: Option<LineKey>) -> Result<NewOp, SendError> {
+    let id = || match random() {
+        Ok(bytes) => Ok(OperationId(u64::from_ne_bytes(bytes))),
+        Err(error) => Err(SendError::System(error.to_string())),
+    };
+    Ok(NewOp { id: id()?, enter_id: id()?, composed_at_ms: wall_ms(), body, key })
+}
+
+/// Tells lines of a keyed input apart, over versions of this library.
+fn hash(room: &str, body: &[u8]) -> [u8; 8] {
+    let digest = Sha256::new().chain_update(room).chain_update([0]).chain_update(body).finalize();
+    let mut hash = [0; 8];
+    hash.copy_from_slice(&digest[..8]);
+    hash
+}
+
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], OpenError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| OpenError::System(error.to_string()))?;
+    Ok(bytes)
+}

@@ -1,0 +1,141 @@
+//! Following: another process of this profile drives the link. What it stores is read, what it should do is asked of
+//! it through the profile, and its place is taken when it ends.
+
+use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
+use steadfast_proto::session::Request;
+use steadfast_proto::time::Duration;
+use steadfast_store::profile::{DriverLock, ProfileError, Want};
+
+use crate::drive::{Asked, Command, Driving, Ended};
+use crate::error::AskError;
+use crate::status::Status;
+use crate::wake;
+
+/// How often the profile is looked at, and the lock tried.
+const POLL: Duration = Duration::from_millis(50);
+
+pub(crate) struct Following<'d> {
+    driving: &'d mut Driving,
+    /// Requests that were handed to the driver, by the number of the want.
+    asked: Vec<(u64, Request, Asked)>,
+    version: i64,
+}
+
+/// What one look at the profile found.
+struct Look {
+    lock: Option<DriverLock>,
+    version: i64,
+    status: Option<String>,
+    answers: Vec<(u64, String)>,
+}
+
+impl<'d> Following<'d> {
+    pub(crate) fn new(driving: &'d mut Driving) -> Self {
+        Self { driving, asked: Vec::new(), version: 0 }
+    }
+
+    pub(crate) async fn run(mut self) -> Ended {
+        let mut timer = match BootTimer::new() {
+            Ok(timer) => timer,
+            Err(error) => {
+                tracing::error!(%error, "no timer can be had");
+                return Ended::Closed(None);
+            }
+        };
+        loop {
+            match self.look().await {
+                Ok(Some(lock)) => return Ended::Lock(lock, self.unanswered()),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "the profile can't be read for now"),
+            }
+            timer.set(Some(BootClock::now() + POLL));
+            tokio::select! {
+                command = self.driving.commands.recv() => match command {
+                    None => return Ended::Closed(None),
+                    Some(Command::Close(done)) => return Ended::Closed(Some(done)),
+                    Some(command) => self.hand_over(command).await,
+                },
+                _ = timer.expired() => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Option<DriverLock>, ProfileError> {
+        let directory = self.driving.directory.clone();
+        let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).collect();
+        let looked = self.driving.keeper.run(move |profile| -> Result<Look, ProfileError> {
+            if let Some(lock) = DriverLock::try_take(&directory)? {
+                return Ok(Look { lock: Some(lock), version: 0, status: None, answers: Vec::new() });
+            }
+            let live = profile.live();
+            let mut answers = Vec::new();
+            for number in asked {
+                answers.extend(live.answered(number)?.map(|answer| (number, answer)));
+            }
+            Ok(Look { lock: None, version: profile.version()?, status: live.status()?, answers })
+        });
+        let look = match looked.await {
+            Ok(look) => look?,
+            Err(_) => return Ok(None),
+        };
+        for (number, answer) in look.answers {
+            self.answer(number, &answer);
+        }
+        if let Some(status) = look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok()) {
+            self.driving.show(status);
+        }
+        if look.version != self.version {
+            self.version = look.version;
+            self.driving.note_change();
+        }
+        Ok(look.lock)
+    }
+
+    async fn hand_over(&mut self, command: Command) {
+        match command {
+            Command::Appended => wake::call(&self.driving.directory),
+            Command::Ask(request, asked) => {
+                let want = match request {
+                    Request::Sync => Want::Sync,
+                    Request::History { room, from_sequence, to_sequence } => {
+                        Want::History { room, from: from_sequence, to: to_sequence }
+                    }
+                };
+                match self.want(want).await {
+                    Ok(number) => self.asked.push((number, request, asked)),
+                    // The asker may have gone.
+                    Err(error) => drop(asked.send(Err(AskError::Profile(error)))),
+                }
+            }
+            Command::TryNow => self.wish(Want::TryNow).await,
+            Command::Stop => self.wish(Want::Stop).await,
+            Command::Resume => self.wish(Want::Resume).await,
+            // Handled by the loop.
+            Command::Close(_) => {}
+        }
+    }
+
+    async fn wish(&self, want: Want) {
+        if let Err(error) = self.want(want).await {
+            tracing::warn!(%error, "the process that drives can't be asked");
+        }
+    }
+
+    async fn want(&self, want: Want) -> Result<u64, ProfileError> {
+        let number = self.driving.keeper.run(move |profile| profile.live().ask(want, wall_ms())).await;
+        wake::call(&self.driving.directory);
+        number.unwrap_or(Ok(0))
+    }
+
+    fn answer(&mut self, number: u64, answer: &str) {
+        if let Some(index) = self.asked.iter().position(|&(asked, ..)| asked == number) {
+            let (_, _, asked) = self.asked.swap_remove(index);
+            // The asker may have gone.
+            asked.send(crate::hold::answer_of_text(answer)).ok();
+        }
+    }
+
+    fn unanswered(self) -> Vec<(Request, Asked)> {
+        self.asked.into_iter().map(|(_, request, asked)| (request, asked)).collect()
+    }
+}

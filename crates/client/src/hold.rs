@@ -1,0 +1,306 @@
+//! Holding the link: the shell of a session. It moves bytes, time and rows; the session decides.
+
+mod serve;
+
+use std::collections::BTreeMap;
+use std::future::pending;
+
+use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
+use steadfast_net::driver::Driver;
+use steadfast_net::tcp::{self, ConnectError, ConnectOptions};
+use steadfast_proto::ids::OperationId;
+use steadfast_proto::session::{Change, Load, Request, Session, Settings, Stored};
+use steadfast_proto::time::{Duration, Instant};
+use steadfast_proto::wire::{Op, RequestError};
+use steadfast_store::profile::{ApplyError, DriverLock, ProfileError};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::client::random;
+use crate::drive::{Asked, Command, Driving};
+use crate::error::{AskError, OpenError};
+use crate::wake::Ear;
+
+/// How long what can't be stored now waits before it is tried again.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How often wishes of other processes are looked for where no datagram can reach us.
+const DEAF_POLL: Duration = Duration::from_millis(50);
+/// How long a close may wait for what arrived to be stored.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// Who asked for a request: this client, or another process through the profile.
+enum Asker {
+    Here(Asked),
+    There(u64),
+}
+
+/// What a batch became: the changes come back if they have to be tried again.
+type Applied = (Result<(Stored, Option<steadfast_proto::session::Resume>), ApplyError>, Vec<Change>);
+type Loaded = (u64, Result<(Vec<Op>, bool), ProfileError>);
+type Connected = Result<(TcpStream, tcp::Applied), ConnectError>;
+
+pub(crate) struct Holding<'d> {
+    driving: &'d mut Driving,
+    /// Held until this value goes.
+    _lock: DriverLock,
+    ear: Option<Ear>,
+    session: Session,
+    line: Option<Driver>,
+    connecting: Option<JoinHandle<Connected>>,
+    storing: Option<oneshot::Receiver<Applied>>,
+    /// Changes that could not be stored, and when they are tried again.
+    unstored: Option<(Vec<Change>, Instant)>,
+    loading: Option<oneshot::Receiver<Loaded>>,
+    asked: BTreeMap<u32, Asker>,
+    dropped: Option<serve::Dropped>,
+    timer: BootTimer,
+    deaf_timer: BootTimer,
+}
+
+/// What woke the loop.
+enum Woken {
+    Line(std::io::Result<()>),
+    Connected(Connected),
+    Stored(Applied),
+    Loaded(Loaded),
+    Command(Option<Command>),
+    Called,
+    Deadline,
+}
+
+impl<'d> Holding<'d> {
+    pub(crate) async fn start(
+        driving: &'d mut Driving,
+        lock: DriverLock,
+        asked: Vec<(Request, Asked)>,
+    ) -> Result<Self, OpenError> {
+        let ear = Ear::listen(&driving.directory);
+        let ear = ear.inspect_err(|error| tracing::debug!(%error, "no wake socket: polling")).ok();
+        let resume = driving.keeper.run(|profile| {
+            profile.live().release_wants()?;
+            profile.resume()
+        });
+        let resume = resume.await.map_err(|_| OpenError::System("the profile's thread ended".to_owned()))??;
+        let options = &driving.options;
+        let settings = Settings {
+            active_bound: options.active_bound,
+            idle_bound: options.idle_bound,
+            schedule: options.schedule,
+            reconnect: options.reconnect,
+            program: options.program.clone(),
+            process_start_ms: driving.process_start_ms,
+            process: driving.process,
+            jitter_seed: u64::from_ne_bytes(random()?),
+            ..Settings::default()
+        };
+        let system = |error: std::io::Error| OpenError::System(error.to_string());
+        let mut holding = Self {
+            session: Session::new(settings, resume),
+            driving,
+            _lock: lock,
+            ear,
+            line: None,
+            connecting: None,
+            storing: None,
+            unstored: None,
+            loading: None,
+            asked: BTreeMap::new(),
+            dropped: None,
+            timer: BootTimer::new().map_err(system)?,
+            deaf_timer: BootTimer::new().map_err(system)?,
+        };
+        for (request, asked) in asked {
+            let number = holding.session.ask(request);
+            holding.asked.insert(number, Asker::Here(asked));
+        }
+        Ok(holding)
+    }
+
+    /// Runs until the client is closed.
+    pub(crate) async fn run(mut self) -> Option<oneshot::Sender<()>> {
+        self.look_for_wants().await;
+        self.pump().await;
+        let closed = loop {
+            let woken = self.wait().await;
+            match woken {
+                Woken::Command(None) => break None,
+                Woken::Command(Some(Command::Close(done))) => break Some(done),
+                Woken::Command(Some(command)) => self.handle_command(command),
+                Woken::Called => self.look_for_wants().await,
+                Woken::Line(Ok(())) => self.move_bytes(Driver::on_ready),
+                Woken::Line(Err(error)) => self.lose(steadfast_net::cause::of_io(&error)),
+                Woken::Connected(connected) => self.handle_connected(connected),
+                Woken::Stored(applied) => self.handle_applied(applied),
+                Woken::Loaded((generation, rows)) => self.handle_loaded(generation, rows),
+                Woken::Deadline => self.handle_deadline(),
+            }
+            self.pump().await;
+        };
+        self.close().await;
+        closed
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let retry = self.unstored.as_ref().map(|&(_, at)| at);
+        let deadline = self.session.poll_timeout().map(|(at, _)| at);
+        self.timer.set(deadline.into_iter().chain(retry).min());
+        if self.ear.is_none() && self.deaf_timer.deadline().is_none() {
+            self.deaf_timer.set(Some(BootClock::now() + DEAF_POLL));
+        }
+        let line = &self.line;
+        let ear = &self.ear;
+        tokio::select! {
+            command = self.driving.commands.recv() => Woken::Command(command),
+            ready = async { match line { Some(driver) => driver.ready().await, None => pending().await } } => {
+                Woken::Line(ready)
+            }
+            applied = received(&mut self.storing) => Woken::Stored(applied),
+            loaded = received(&mut self.loading) => Woken::Loaded(loaded),
+            connected = joined(&mut self.connecting) => Woken::Connected(connected),
+            _ = async { match ear { Some(ear) => ear.heard().await, None => pending().await } } => Woken::Called,
+            _ = self.deaf_timer.expired(), if ear.is_none() => {
+                self.deaf_timer.set(None);
+                Woken::Called
+            }
+            _ = self.timer.expired() => Woken::Deadline,
+        }
+    }
+
+    /// Serves what the session wants until it wants nothing more, and lets out what it has to say.
+    async fn pump(&mut self) {
+        loop {
+            while let Some(event) = self.session.poll_event() {
+                self.serve(event).await;
+            }
+            if self.unstored.is_none()
+                && let Some(changes) = self.session.poll_store(BootClock::now())
+            {
+                self.store(changes);
+            }
+            self.move_bytes(Driver::on_writable);
+            match self.session.poll_event() {
+                None => break,
+                Some(event) => self.serve(event).await,
+            }
+        }
+        self.publish();
+    }
+
+    fn move_bytes(
+        &mut self,
+        how: impl FnOnce(&mut Driver, &mut Session) -> Result<(), steadfast_proto::session::Cause>,
+    ) {
+        if let Some(driver) = &mut self.line
+            && let Err(cause) = how(driver, &mut self.session)
+        {
+            self.lose(cause);
+        }
+    }
+
+    fn lose(&mut self, cause: steadfast_proto::session::Cause) {
+        self.line = None;
+        self.session.handle_lost(BootClock::now(), cause);
+    }
+
+    fn store(&mut self, changes: Vec<Change>) {
+        self.storing = Some(self.driving.keeper.start_job(move |profile| {
+            let resets = changes.iter().any(|c| matches!(c, Change::Diverged { .. } | Change::NewDevice { .. }));
+            let mut fresh_ids = || OperationId(random().map_or_else(|_| wall_ms(), u64::from_ne_bytes));
+            let applied = profile.apply(&changes, wall_ms(), &mut fresh_ids).and_then(|stored| {
+                let resume = if resets { Some(profile.resume()?) } else { None };
+                Ok((stored, resume))
+            });
+            (applied, changes)
+        }));
+    }
+
+    fn load(&mut self, load: Load) {
+        const ROWS_MAX: usize = 1_024;
+        self.loading = Some(self.driving.keeper.start_job(move |profile| {
+            let bytes_max = steadfast_proto::session::LOADED_BYTES_MAX;
+            let rows = profile.outbox_from(load.after_sequence, bytes_max, ROWS_MAX);
+            // A load that gave something may have been cut short by its limits; one more look tells.
+            (load.generation, rows.map(|rows| (!rows.is_empty(), rows)).map(|(more, rows)| (rows, more)))
+        }));
+    }
+
+    async fn close(&mut self) {
+        let until = BootClock::now() + CLOSE;
+        while self.storing.is_some() {
+            self.timer.set(Some(until));
+            tokio::select! {
+                applied = received(&mut self.storing) => self.handle_applied(applied),
+                _ = self.timer.expired() => break,
+            }
+            if self.unstored.is_none()
+                && let Some(changes) = self.session.poll_store(BootClock::now())
+            {
+                self.store(changes);
+            }
+        }
+        self.session.stop(BootClock::now());
+        self.move_bytes(Driver::on_writable);
+        self.line = None;
+        if let Some(connecting) = self.connecting.take() {
+            connecting.abort();
+        }
+        self.publish_stopped().await;
+    }
+}
+
+fn connect(options: &crate::Options) -> JoinHandle<Connected> {
+    let server = options.server.trim_start_matches("tcp://").to_owned();
+    let options = ConnectOptions { timeout: options.connect_timeout, liveness: options.kernel };
+    tokio::spawn(async move { tcp::connect(&server, &options).await })
+}
+
+/// The value of a job that runs; never, if none does.
+async fn received<T>(job: &mut Option<oneshot::Receiver<T>>) -> T {
+    match job {
+        None => pending().await,
+        Some(receiver) => match receiver.await {
+            Ok(value) => {
+                *job = None;
+                value
+            }
+            // The profile's thread is gone: the client is being dropped.
+            Err(_) => {
+                *job = None;
+                pending().await
+            }
+        },
+    }
+}
+
+async fn joined<T>(task: &mut Option<JoinHandle<T>>) -> T {
+    match task {
+        None => pending().await,
+        Some(handle) => match handle.await {
+            Ok(value) => {
+                *task = None;
+                value
+            }
+            Err(error) => {
+                tracing::error!(%error, "a try ended without a result");
+                *task = None;
+                pending().await
+            }
+        },
+    }
+}
+
+/// An answer as it goes through the profile to another process, and back.
+fn text_of_answer(answer: Result<(), RequestError>) -> String {
+    answer.map_or_else(|error| (error as i32).to_string(), |()| "ok".to_owned())
+}
+
+pub(crate) fn answer_of_text(text: &str) -> Result<(), AskError> {
+    match text {
+        "ok" => Ok(()),
+        code => {
+            let error = code.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
+            Err(AskError::Refused(error.unwrap_or(RequestError::Unspecified)))
+        }
+    }
+}

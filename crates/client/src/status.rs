@@ -1,0 +1,110 @@
+//! The status as programs and other processes of the profile see it.
+
+use serde::{Deserialize, Serialize};
+use steadfast_net::clock::{BootClock, wall_ms};
+use steadfast_proto::session::{self, State};
+use steadfast_proto::time::{Duration, Instant};
+
+/// Where the line stands. A level: whoever reads it sees what is true now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Status {
+    /// `online`, `connecting`, `offline` or `stopped`.
+    pub state: String,
+    /// Why it is not online, or why the last line ended: a name of PROTOCOL.md's table of causes.
+    pub cause: Option<String>,
+    /// The same in plain words.
+    pub cause_text: Option<String>,
+    /// The measured round trip, in milliseconds.
+    pub round_trip_ms: Option<u64>,
+    /// The silence after which the line would be called dead now, in milliseconds.
+    pub bound_ms: Option<u64>,
+    /// The number of the try under way or to come, since the line was last stable.
+    pub try_number: u32,
+    /// How many tries a round has, if it has.
+    pub tries_max: Option<u32>,
+    /// When the next try starts, Unix milliseconds.
+    pub next_try_at_ms: Option<u64>,
+    /// What the server asked the outbox to wait for.
+    pub held: Option<String>,
+    /// For how long what arrived has been waiting for this machine's disk, in milliseconds.
+    pub storing_for_ms: Option<u64>,
+    /// The process that drives the line.
+    pub process: u32,
+}
+
+/// A line that was lost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drop {
+    /// When, Unix milliseconds.
+    pub at_ms: u64,
+    /// Why.
+    pub cause: String,
+    /// Until the line was back; `None` while it is not.
+    pub lasted_ms: Option<u64>,
+    /// Whether it went on where it was.
+    pub resumed: bool,
+}
+
+/// A store that takes longer than this is worth telling.
+const STORING_TOLD: Duration = Duration::from_millis(500);
+
+impl Status {
+    pub(crate) fn of(status: &session::Status) -> Self {
+        let now = BootClock::now();
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let storing = status.storing_since.map(|since| now.since(since)).filter(|&taken| taken >= STORING_TOLD);
+        Self {
+            state: status.state.name().to_owned(),
+            cause: status.cause.as_ref().map(|cause| cause.name().to_owned()),
+            cause_text: status.cause.as_ref().map(ToString::to_string),
+            round_trip_ms: status.round_trip.map(ms),
+            bound_ms: status.bound.map(ms),
+            try_number: status.tries.0,
+            tries_max: status.tries.1,
+            next_try_at_ms: status.next_try.map(|at| wall_of(at, now)),
+            held: status.held.map(|held| held.cause.as_str_name().trim_start_matches("HOLD_CAUSE_").to_lowercase()),
+            storing_for_ms: storing.map(ms),
+            process: std::process::id(),
+        }
+    }
+
+    /// The status of a profile that nobody drives.
+    pub fn offline() -> Self {
+        Self {
+            state: State::Offline.name().to_owned(),
+            cause: None,
+            cause_text: None,
+            round_trip_ms: None,
+            bound_ms: None,
+            try_number: 1,
+            tries_max: None,
+            next_try_at_ms: None,
+            held: None,
+            storing_for_ms: None,
+            process: 0,
+        }
+    }
+
+    /// Whether the line is up.
+    pub fn is_online(&self) -> bool {
+        self.state == State::Online.name()
+    }
+
+    /// Whether no further try will be made by itself.
+    pub fn is_stopped(&self) -> bool {
+        self.state == State::Stopped.name()
+    }
+
+    /// Whether an interface shows the same but for figures that always move.
+    pub(crate) fn says_the_same(&self, other: &Status) -> bool {
+        let shown = |s: &Status| (s.state.clone(), s.cause.clone(), s.try_number, s.held.clone(), s.next_try_at_ms);
+        shown(self) == shown(other) && self.storing_for_ms.is_some() == other.storing_for_ms.is_some()
+    }
+}
+
+/// A moment of the boot clock on the wall clock, to a tenth of a second so that it does not flicker.
+fn wall_of(at: Instant, now: Instant) -> u64 {
+    let in_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
+    wall_ms().saturating_add(in_ms) / 100 * 100
+}

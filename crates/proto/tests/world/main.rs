@@ -1,0 +1,17 @@
+//! A small world in simulated time: real sessions and a real hub, a model of the disks on both sides, lines that are
+//! late and break at any byte, processes that crash. What the promises say is checked against the server's log.
+
+mod client;
+mod copies;
+mod credit;
+mod delivery;
+mod holds;
+mod liveness;
+mod oracle;
+mod pipe;
+mod profile;
+mod random;
+mod refusals;
+mod restored;
+mod server;
+mod sim;

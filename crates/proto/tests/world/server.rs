@@ -1,0 +1,484 @@
+//! The server: its disk, which survives it, the hub, its connections, and a sequencer that stores before it answers.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use steadfast_proto::codec::Decoder;
+use steadfast_proto::hub::connection::{Admission, Event, StoredChunk, check_hello};
+use steadfast_proto::hub::{Answer, Changes, Connection, Hub, ReaderId, RowKind, SignUp, State};
+use steadfast_proto::ids::{AccountId, DeviceId, LogId, RoomId, Term};
+use steadfast_proto::link;
+use steadfast_proto::time::Duration;
+use steadfast_proto::wire::{ByeReason, Entry, History, Hold, HoldCause, Op, frame::Kind};
+
+use crate::random::Random;
+use crate::sim::{Task, World};
+
+/// How long a device waits when the disk is full.
+const DISK_FULL_RETRY_MS: u32 = 100;
+
+#[derive(Clone, Debug)]
+struct Chunk {
+    stored: StoredChunk,
+    rooms: BTreeSet<RoomId>,
+}
+
+/// What survives a crash.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    log_id: LogId,
+    rows: BTreeMap<(u8, Vec<u8>), (RowKind, Vec<u8>)>,
+    chunks: Vec<Chunk>,
+    terms: Vec<(Term, u64)>,
+    pub(crate) head: u64,
+    last_at_ms: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) core: Connection,
+    sign_up: Option<SignUp>,
+    admitted: Option<AccountId>,
+    closing: bool,
+}
+
+#[derive(Debug)]
+enum Submitted {
+    SignUp(SignUp),
+    Op(DeviceId, Box<Op>),
+}
+
+#[derive(Debug)]
+enum Decided {
+    SignUp(Result<AccountId, ()>),
+    Op(DeviceId, Answer),
+}
+
+#[derive(Debug)]
+struct Batch {
+    changes: Changes,
+    decided: Vec<(u64, Decided)>,
+    full: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) disk: Disk,
+    pub(crate) hub: Option<Hub>,
+    pub(crate) conns: BTreeMap<u64, Conn>,
+    /// Counts the server's lives.
+    run: u64,
+    queue: VecDeque<(u64, Submitted)>,
+    batch: Option<Batch>,
+    /// Links from which nothing more is taken.
+    settled: BTreeSet<u64>,
+    /// The disk takes nothing, and the batches that it refused.
+    pub(crate) disk_full: bool,
+    pub(crate) refused_batches: usize,
+    /// No connection gets an answer that it did not have when this was set.
+    pub(crate) links_made: u64,
+}
+
+impl Disk {
+    fn empty(log_id: LogId) -> Self {
+        let (rows, chunks, terms) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { log_id, rows, chunks, terms, head: 0, last_at_ms: 0 }
+    }
+
+    fn store(&mut self, changes: &Changes, random: &mut Random) {
+        for row in changes.rows() {
+            self.rows.insert((row.kind as u8, row.key), (row.kind, row.value));
+        }
+        if let (Some(term), Some(first)) = (changes.term, changes.entries.first()) {
+            self.terms.push((term, first.position));
+        }
+        let mut left = &changes.entries[..];
+        while let Some(first) = left.first() {
+            assert_eq!(first.position, self.head + 1, "positions have no holes");
+            let (these, rest) = left.split_at(random.between(1, left.len().min(5)));
+            let frames: Vec<u8> = these.iter().flat_map(|entry| entry.unit.iter().copied()).collect();
+            let count = u32::try_from(these.len()).expect("five at most");
+            let stored = StoredChunk { first_position: first.position, count, frames: frames.into() };
+            let rooms = these.iter().filter_map(|entry| entry.room.map(|(room, _)| room)).collect();
+            self.chunks.push(Chunk { stored, rooms });
+            self.head += u64::from(count);
+            left = rest;
+        }
+        self.last_at_ms = changes.at_ms;
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::empty(self.log_id);
+        for (kind, value) in self.rows.values() {
+            state.restore_row(*kind, value).expect("our own rows can be read");
+        }
+        state.restore_log(self.terms.clone(), self.head, self.last_at_ms);
+        state
+    }
+
+    /// The whole log, decoded.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let mut decoder = Decoder::default();
+        let mut entries = Vec::new();
+        for chunk in &self.chunks {
+            decoder.push(&chunk.stored.frames);
+            while let Some(received) = decoder.next_frame().expect("our own frames are good") {
+                match received.kind {
+                    Kind::Entry(entry) => entries.push(entry),
+                    other => panic!("{other:?} in the log"),
+                }
+            }
+        }
+        entries
+    }
+
+    fn chunks_for(&self, rooms: &[RoomId], after: u64, bytes_max: usize) -> (Vec<StoredChunk>, u64) {
+        let last = |chunk: &Chunk| chunk.stored.first_position + u64::from(chunk.stored.count) - 1;
+        let wanted = |chunk: &&Chunk| last(chunk) > after && rooms.iter().any(|room| chunk.rooms.contains(room));
+        let (mut given, mut bytes) = (Vec::new(), 0);
+        for chunk in self.chunks.iter().filter(wanted) {
+            if bytes > 0 && bytes + chunk.stored.frames.len() > bytes_max {
+                let through = given.last().map_or(after, last);
+                return (given.into_iter().map(|chunk: Chunk| chunk.stored).collect(), through);
+            }
+            bytes += chunk.stored.frames.len();
+            given.push(chunk.clone());
+        }
+        (given.into_iter().map(|chunk| chunk.stored).collect(), self.head)
+    }
+}
+
+impl Server {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Self {
+            disk: Disk::empty(LogId(random.bytes())),
+            hub: None,
+            conns: BTreeMap::new(),
+            run: 0,
+            queue: VecDeque::new(),
+            batch: None,
+            settled: BTreeSet::new(),
+            disk_full: false,
+            refused_batches: 0,
+            links_made: 0,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.hub.is_some()
+    }
+
+    fn conn_of(&self, reader: ReaderId) -> Option<u64> {
+        self.conns.iter().find(|(_, conn)| conn.core.reader() == Some(reader)).map(|(&wire, _)| wire)
+    }
+}
+
+impl World {
+    /// Opens the log under a new term.
+    pub(crate) fn start_server(&mut self) {
+        if self.server.is_up() {
+            return;
+        }
+        let mut hub = Hub::new(self.server.disk.state(), self.weather.ring_bytes_max);
+        let mut draft = hub.draft(self.wall_ms());
+        draft.open_term(Term(self.random.next()));
+        let changes = draft.finish();
+        self.server.disk.store(&changes, &mut self.random);
+        hub.commit(&changes);
+        self.server.hub = Some(hub);
+        self.server.run += 1;
+    }
+
+    /// The process is gone, and what it had not synced.
+    pub(crate) fn crash_server(&mut self) {
+        self.server.hub = None;
+        self.server.queue.clear();
+        self.server.batch = None;
+        for wire in std::mem::take(&mut self.server.conns).into_keys() {
+            let loud = self.random.percent(50);
+            if let Some(there) = self.wires.get_mut(&wire) {
+                there.down.cut(self.now, loud, &mut self.random);
+            }
+        }
+    }
+
+    pub(crate) fn server_accept(&mut self, wire: u64) {
+        let core = Connection::new(link::ACTIVE_BOUND, link::IDLE_BOUND, self.now);
+        self.server.conns.insert(wire, Conn { core, sign_up: None, admitted: None, closing: false });
+        self.server.links_made += 1;
+    }
+
+    pub(crate) fn server_bytes(&mut self, wire: u64, bytes: &[u8]) {
+        if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) {
+            conn.core.handle_bytes(self.now, bytes, hub);
+            self.drive_conn(wire);
+        }
+    }
+
+    pub(crate) fn server_lost(&mut self, wire: u64) {
+        let Some(conn) = self.server.conns.remove(&wire) else { return };
+        if let (Some(reader), Some(hub)) = (conn.core.reader(), &mut self.server.hub) {
+            hub.detach(reader);
+        }
+        self.end_pipe(wire, false, true);
+    }
+
+    pub(crate) fn server_timer(&mut self, wire: u64) {
+        if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub)
+            && conn.core.poll_timeout().0 <= self.now
+        {
+            conn.core.handle_timeout(self.now, hub);
+            self.drive_conn(wire);
+        }
+    }
+
+    /// Serves a connection until it wants nothing more for now.
+    pub(crate) fn drive_conn(&mut self, wire: u64) {
+        while self.conn_transmits(wire) | self.conn_events(wire) {}
+        if self.server.conns.get(&wire).is_some_and(|conn| conn.closing) {
+            self.server.conns.remove(&wire);
+            self.end_pipe(wire, false, false);
+        }
+    }
+
+    fn conn_transmits(&mut self, wire: u64) -> bool {
+        let mut any = false;
+        while let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) {
+            let has_room = self.wires.get(&wire).is_some_and(|wire| wire.down.has_room());
+            let mut out = Vec::new();
+            if has_room || conn.closing {
+                conn.core.poll_transmit(self.now, hub, &mut out);
+            }
+            if out.is_empty() {
+                break;
+            }
+            self.push(wire, false, &out);
+            any = true;
+        }
+        any
+    }
+
+    fn conn_events(&mut self, wire: u64) -> bool {
+        let mut any = false;
+        while let Some(event) = self.server.conns.get_mut(&wire).and_then(|conn| conn.core.poll_event()) {
+            any = true;
+            let after = self.random.ms(0, 4);
+            match event {
+                Event::Greeted(hello) => self.greet(wire, &hello),
+                Event::Submit(op) => {
+                    let device = self.server.conns[&wire].core.device().1;
+                    self.submit(wire, Submitted::Op(device, op));
+                }
+                Event::ReadChunks { rooms, after: place } => {
+                    self.later(after, Task::Chunks { wire, rooms, after: place });
+                }
+                Event::ReadHistory(asked) => self.later(after, Task::Page { wire, asked }),
+                Event::Evict(reader) => {
+                    if let Some(older) = self.server.conn_of(reader) {
+                        self.wake(older);
+                    }
+                }
+                Event::Close(_) => {
+                    if let Some(conn) = self.server.conns.get_mut(&wire) {
+                        conn.closing = true;
+                    }
+                }
+            }
+        }
+        any
+    }
+
+    fn greet(&mut self, wire: u64, hello: &steadfast_proto::wire::Hello) {
+        let greeting = check_hello(hello).expect("our own Hello is in form");
+        let sign_up = SignUp {
+            name: greeting.name.clone(),
+            device_id: greeting.device_id,
+            // A world needs no hash.
+            secret_hash: greeting.secret,
+            account: greeting.account,
+        };
+        let Some(conn) = self.server.conns.get_mut(&wire) else { return };
+        conn.core.handle_greeting(hello, greeting, link::ACTIVE_BOUND);
+        let known = self.server.hub.as_ref().and_then(|hub| hub.state().device(sign_up.device_id));
+        match known {
+            Some(device) => {
+                assert_eq!(device.secret_hash, sign_up.secret_hash, "a device has one secret");
+                conn.admitted = Some(device.account);
+                let after = self.random.ms(0, 3);
+                self.later(after, Task::Admit { wire });
+            }
+            None => {
+                conn.sign_up = Some(sign_up.clone());
+                self.submit(wire, Submitted::SignUp(sign_up));
+            }
+        }
+    }
+
+    pub(crate) fn server_admit(&mut self, wire: u64) {
+        let now_ms = self.wall_ms();
+        let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) else { return };
+        let Some(account) = conn.admitted else { return };
+        let mut out = Vec::new();
+        let admission = Admission { account, return_spread_ms: 0, now_ms };
+        conn.core.handle_admitted(self.now, &admission, hub, &mut out);
+        self.push(wire, false, &out);
+        self.drive_conn(wire);
+    }
+
+    pub(crate) fn wake(&mut self, wire: u64) {
+        if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) {
+            conn.core.handle_woken(hub);
+            self.drive_conn(wire);
+        }
+    }
+
+    // ---- the sequencer
+
+    fn submit(&mut self, wire: u64, what: Submitted) {
+        self.server.queue.push_back((wire, what));
+        self.sequence();
+    }
+
+    /// Decides what has gathered, if nothing is being stored.
+    fn sequence(&mut self) {
+        if self.server.batch.is_some() || self.server.queue.is_empty() {
+            return;
+        }
+        // The wall clock is set now and then.
+        let wall_ms = self.wall_ms() - self.random.next() % 3_000;
+        let count = self.random.between(1, self.server.queue.len());
+        let Some(hub) = &self.server.hub else { return };
+        let mut draft = hub.draft(wall_ms);
+        let mut decided = Vec::new();
+        for (wire, what) in self.server.queue.drain(..count) {
+            match what {
+                Submitted::SignUp(sign_up) => {
+                    decided.push((wire, Decided::SignUp(draft.sign_up(&sign_up).map_err(|_| ()))));
+                }
+                Submitted::Op(..) if self.server.settled.contains(&wire) => {}
+                Submitted::Op(device, op) => {
+                    let answer = draft.apply(device, &op);
+                    if matches!(answer, Answer::Settled(_)) {
+                        self.server.settled.insert(wire);
+                    }
+                    decided.push((wire, Decided::Op(device, answer)));
+                }
+            }
+        }
+        let changes = draft.finish();
+        let full = self.server.disk_full && !changes.entries.is_empty();
+        self.server.refused_batches += usize::from(full);
+        self.server.batch = Some(Batch { changes, decided, full });
+        let after = self.random.ms(0, self.weather.server_sync_ms_max) + Duration::from_micros(1);
+        self.later(after, Task::Synced { run: self.server.run });
+    }
+
+    pub(crate) fn server_synced(&mut self, run: u64) {
+        if self.server.run != run {
+            return;
+        }
+        let Some(batch) = &self.server.batch else { return };
+        if !batch.full && !batch.changes.entries.is_empty() {
+            self.server.disk.store(&batch.changes, &mut self.random);
+        }
+        let after = self.random.ms(0, 2);
+        self.later(after, Task::Committed { run });
+    }
+
+    pub(crate) fn server_committed(&mut self, run: u64) {
+        if self.server.run != run {
+            return;
+        }
+        let (Some(batch), Some(hub)) = (self.server.batch.take(), &mut self.server.hub) else { return };
+        let mut woken = Vec::new();
+        if !batch.full && !batch.changes.entries.is_empty() {
+            woken = hub.commit(&batch.changes);
+        }
+        let answers = if batch.full { self.hold_all(batch.decided) } else { self.answers(batch.decided) };
+        // Entries and answers may overtake each other.
+        let answers_first = self.random.percent(50);
+        if answers_first {
+            answers.into_iter().for_each(|(wire, answers)| self.server_answers(wire, answers));
+            self.wake_all(&woken);
+        } else {
+            self.wake_all(&woken);
+            answers.into_iter().for_each(|(wire, answers)| self.server_answers(wire, answers));
+        }
+        self.sequence();
+    }
+
+    fn wake_all(&mut self, woken: &[ReaderId]) {
+        for &reader in woken {
+            if let Some(wire) = self.server.conn_of(reader) {
+                self.wake(wire);
+            }
+        }
+    }
+
+    fn answers(&mut self, decided: Vec<(u64, Decided)>) -> BTreeMap<u64, Vec<Answer>> {
+        let mut answers: BTreeMap<u64, Vec<Answer>> = BTreeMap::new();
+        for (wire, decided) in decided {
+            match decided {
+                Decided::SignUp(result) => {
+                    if let Some(conn) = self.server.conns.get_mut(&wire) {
+                        conn.admitted = Some(result.expect("nobody takes another's id"));
+                        self.later(Duration::ZERO, Task::Admit { wire });
+                    }
+                }
+                Decided::Op(_, answer) => answers.entry(wire).or_default().push(answer),
+            }
+        }
+        answers
+    }
+
+    /// The disk was full: everybody in the batch waits.
+    fn hold_all(&mut self, decided: Vec<(u64, Decided)>) -> BTreeMap<u64, Vec<Answer>> {
+        let mut answers: BTreeMap<u64, Vec<Answer>> = BTreeMap::new();
+        for (wire, decided) in decided {
+            match decided {
+                Decided::SignUp(_) => self.refuse(wire),
+                Decided::Op(device, _) => {
+                    let stored = self.server.hub.as_ref().and_then(|hub| hub.state().device(device));
+                    let from_sequence = stored.map_or(0, |device| device.last_sequence) + 1;
+                    let cause = HoldCause::DiskFull.into();
+                    let hold = Hold { from_sequence, cause, retry_after_ms: DISK_FULL_RETRY_MS };
+                    answers.insert(wire, vec![Answer::Hold(hold)]);
+                }
+            }
+        }
+        answers
+    }
+
+    fn refuse(&mut self, wire: u64) {
+        if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) {
+            conn.core.refuse(ByeReason::Overloaded, "no room for a new device now", 1_000, hub);
+            self.drive_conn(wire);
+        }
+    }
+
+    pub(crate) fn server_answers(&mut self, wire: u64, answers: Vec<Answer>) {
+        if let Some(conn) = self.server.conns.get_mut(&wire) {
+            conn.core.handle_answers(answers);
+            self.drive_conn(wire);
+        }
+    }
+
+    // ---- reads
+
+    pub(crate) fn server_chunks(&mut self, wire: u64, rooms: &[RoomId], after: u64) {
+        let (chunks, through) = self.server.disk.chunks_for(rooms, after, self.weather.read_bytes_max);
+        if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) {
+            conn.core.handle_chunks(&chunks, through, hub);
+            self.drive_conn(wire);
+        }
+    }
+
+    pub(crate) fn server_page(&mut self, wire: u64, asked: &History) {
+        let room = RoomId(asked.room);
+        let (mut chunks, _) = self.server.disk.chunks_for(&[room], 0, usize::MAX);
+        chunks.retain(|_| true);
+        if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &self.server.hub) {
+            conn.core.handle_history(asked, &chunks, hub);
+            self.drive_conn(wire);
+        }
+    }
+}

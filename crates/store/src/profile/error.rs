@@ -1,0 +1,180 @@
+//! What can go wrong in a profile, sorted by whose business it is: the environment's, the peer's, our caller's.
+
+use std::io;
+use std::path::PathBuf;
+
+use steadfast_proto::ids::{LogId, OperationId, RoomId};
+use steadfast_proto::names::NameError;
+
+use crate::SqliteError;
+
+/// The profile can't be opened, read or written.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ProfileError {
+    /// SQLite or the file system below it. See [`SqliteError::kind`].
+    #[error("the profile's database: {0}")]
+    Sqlite(#[from] SqliteError),
+    /// The directory or a file in it.
+    #[error("{}: {kind}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+    /// Every profile is of one name.
+    #[error("{} is the profile of {found:?}, not of {asked:?}; choose another directory with --profile", dir.display())]
+    OtherName {
+        /// The profile's directory.
+        dir: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Whose it was asked to be.
+        asked: String,
+    },
+    /// Nobody can have this name.
+    #[error("{name:?} can't be a name: {error}")]
+    NameInvalid {
+        /// As it was given.
+        name: String,
+        /// Why not.
+        error: NameError,
+    },
+    /// Nothing was changed.
+    #[error("{} was written by a newer steadfast (format {found}, this one knows {known}); update this one", path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Nothing was changed.
+    #[error("{} is a database of another program; choose another directory with --profile", path.display())]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+    },
+    /// A row says what no version of this program wrote.
+    #[error("the profile is damaged: {what}")]
+    Damaged {
+        /// Which part.
+        what: &'static str,
+    },
+}
+
+/// Operations that were not queued. Nothing of their batch was written.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum AppendError {
+    /// The outbox is at its limit.
+    #[error("the outbox is full: {rows} operations, {bytes} bytes wait for the server")]
+    Full {
+        /// What waits now, without this batch.
+        rows: u64,
+        /// Bytes of it.
+        bytes: u64,
+    },
+    /// A line of a key is there already, with other content.
+    #[error("line {line} is not the line that was sent under this key before")]
+    KeyMismatch {
+        /// As the caller counts lines.
+        line: u64,
+    },
+    /// Larger than any frame that could carry it.
+    #[error("an operation of {bytes} bytes is too large")]
+    TooLarge {
+        /// Its index in the batch.
+        index: usize,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The room's name can't be one.
+    #[error("{name:?} can't be the name of a room: {error}")]
+    NameInvalid {
+        /// Its index in the batch.
+        index: usize,
+        /// As it was given.
+        name: String,
+        /// Why not.
+        error: NameError,
+    },
+    /// It addresses a room by an operation that this profile never saw.
+    #[error("no operation {by} of this profile made or entered a room")]
+    UnknownOperation {
+        /// The operation.
+        by: OperationId,
+    },
+    /// The profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+/// Changes that were not applied. Nothing of their batch was written.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ApplyError {
+    /// The server's log is not the one that this profile follows: nothing is sent to it without consent.
+    #[error("the server has another log ({found}) than this profile ({stored})")]
+    AnotherLog {
+        /// The profile's.
+        stored: LogId,
+        /// The server's.
+        found: LogId,
+    },
+    /// A position was told before any link was accepted.
+    #[error("a position was told outside a link")]
+    NotWelcomed,
+    /// An entry that does not follow the last one of its room.
+    #[error("room {room}: entry {found} came, expected {expected:?}")]
+    OutOfOrder {
+        /// The room.
+        room: RoomId,
+        /// The sequence that would have been right; `None`: this device is not in the room.
+        expected: Option<u64>,
+        /// The sequence that came.
+        found: u64,
+    },
+    /// Positions only grow.
+    #[error("position {found} came after {place}")]
+    Backwards {
+        /// The place.
+        place: u64,
+        /// The position that came.
+        found: u64,
+    },
+    /// A page of one room with an entry of another.
+    #[error("a page of room {page} holds an entry of room {entry}")]
+    StrangePage {
+        /// The page's room.
+        page: RoomId,
+        /// The entry's room.
+        entry: RoomId,
+    },
+    /// A position or room sequence that no log reaches.
+    #[error("{number} is no position")]
+    NotAPosition {
+        /// What came.
+        number: u64,
+    },
+    /// The profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+impl From<rusqlite::Error> for ProfileError {
+    fn from(error: rusqlite::Error) -> Self {
+        ProfileError::Sqlite(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for AppendError {
+    fn from(error: rusqlite::Error) -> Self {
+        AppendError::Profile(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for ApplyError {
+    fn from(error: rusqlite::Error) -> Self {
+        ApplyError::Profile(error.into())
+    }
+}

@@ -1,0 +1,164 @@
+//! What one device keeps: who it is, its outbox, its place, the messages of its rooms.
+//!
+//! A profile is a directory:
+//! - `profile.sqlite3`: all that must not be lost. What a method of [`Profile`] wrote there is synced when it returns.
+//! - `live.sqlite3`: what may be lost with the machine's power but not with the process: see [`Live`].
+//! - `driver.lock`: who drives the link: see [`DriverLock`].
+//! - `open.lock`: held by a process while it opens the databases.
+//!
+//! Several processes use one profile at once, each thread with a [`Profile`] of its own; every writing transaction is
+//! immediate, so that they stand in line. Only the holder of the lock may call [`Profile::apply`].
+//!
+//! All calls block. What is done with the changes of a link is decided here, when to talk and what to send is not:
+//! that is the session's business (`steadfast_proto::session`).
+
+mod append;
+mod apply;
+mod aside;
+mod directory;
+mod diverge;
+mod entry;
+mod error;
+mod live;
+mod lock;
+mod messages;
+mod notices;
+mod number;
+mod outbox;
+mod printed;
+mod renumber;
+mod rewind;
+mod rooms;
+mod row;
+mod schema;
+mod settle;
+mod standing;
+#[cfg(test)]
+mod tests;
+mod wants;
+
+use std::cell::Cell;
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use steadfast_proto::ids::{AccountId, DeviceId, Place};
+use steadfast_proto::names;
+
+use crate::sqlite;
+
+pub use aside::AsideMessage;
+pub use error::{AppendError, ApplyError, ProfileError};
+pub use live::{LineDrop, Live};
+pub use lock::DriverLock;
+pub use messages::{StoredMessage, What};
+pub use notices::{Notice, NoticeKind, RefusedOp};
+pub use outbox::{LineKey, NewBody, NewOp, OP_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_ROWS_MAX, Queued, Target};
+pub use rooms::RoomInfo;
+pub use settle::SettledOutcome;
+pub use steadfast_proto::session::{Identity, Resume};
+pub use wants::Want;
+
+const FILE: &str = "profile.sqlite3";
+/// There are about 50 different statements; the hot ones must stay prepared.
+const STATEMENTS_CACHED_MAX: usize = 64;
+
+/// One device's store. For one thread at a time; open another one for another thread.
+#[derive(Debug)]
+pub struct Profile {
+    connection: Connection,
+    live: Live,
+    /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
+    rewind_seen: Cell<u64>,
+}
+
+/// What a new profile is made with; drawn at random by the caller, and thrown away when the profile is there already.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// The device to be.
+    pub device_id: DeviceId,
+    /// Its secret.
+    pub secret: [u8; 32],
+    /// The id of the account, should this device's sign-up make it.
+    pub account: AccountId,
+}
+
+impl Profile {
+    /// Opens the profile in `dir`, and makes it if there is none, with `fresh` as its identity. The identity is
+    /// on disk when this returns, so that a device that connects is known to itself from then on.
+    pub fn open(dir: &Path, name: &str, fresh: &Fresh) -> Result<Profile, ProfileError> {
+        let invalid = |error| ProfileError::NameInvalid { name: name.to_owned(), error };
+        let asked = names::spelled(name).map_err(invalid)?;
+        let asked_folded = names::folded(name).map_err(invalid)?;
+        directory::make(dir)?;
+        let _turn = directory::take_turn(dir)?;
+        let path = dir.join(FILE);
+        let mut connection = sqlite::open(&path)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+        let transaction = immediate(&mut connection)?;
+        if schema::prepare(&transaction, &path)? {
+            insert_identity(&transaction, &asked, fresh)?;
+        }
+        let identity = standing::identity(&transaction)?;
+        transaction.commit()?;
+        if names::folded(&identity.name).ok().as_ref() != Some(&asked_folded) {
+            return Err(ProfileError::OtherName { dir: dir.to_owned(), found: identity.name, asked });
+        }
+        Ok(Profile { connection, live: Live::open(dir)?, rewind_seen: Cell::new(0) })
+    }
+
+    /// Who this device is.
+    pub fn identity(&self) -> Result<Identity, ProfileError> {
+        standing::identity(&self.connection)
+    }
+
+    /// Where this device stands; of one moment, whatever other processes write meanwhile.
+    pub fn resume(&self) -> Result<Resume, ProfileError> {
+        // Reads only: that its end is a rollback changes nothing.
+        let snapshot = self.connection.unchecked_transaction()?;
+        standing::resume(&snapshot)
+    }
+
+    /// Up to here everything is stored; `None` before the first contact.
+    pub fn place(&self) -> Result<Option<Place>, ProfileError> {
+        Ok(standing::Standing::load(&self.connection)?.place)
+    }
+
+    /// Status, wishes and drops: what the processes of this profile tell each other.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// A number that is another one after any other process or `Profile` wrote to this profile, and only then. Cheap:
+    /// made for polling. It says nothing to another `Profile`.
+    pub fn version(&self) -> Result<i64, ProfileError> {
+        Ok(data_version(&self.connection)?.wrapping_add(self.live.version()?))
+    }
+}
+
+/// Starts a transaction that waits in line for its turn to write, so that what it reads stays true until it commits.
+fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// <https://www.sqlite.org/pragma.html#pragma_data_version>: grows with every commit of another connection.
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
+fn insert_identity(connection: &Connection, name: &str, fresh: &Fresh) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO profile (one, name, device_id, secret, account, next_sequence, outbox_rows, outbox_bytes)
+         VALUES (1, ?, ?, ?, ?, 1, 0, 0)",
+        params![name, fresh.device_id.0, fresh.secret, number::to_row(fresh.account.0)],
+    )?;
+    Ok(())
+}
+
+impl std::fmt::Debug for Fresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fresh")
+            .field("device_id", &self.device_id)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}

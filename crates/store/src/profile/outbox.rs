@@ -1,0 +1,149 @@
+//! The outbox: operations that this device made and whose outcome it does not know yet. Here is what goes in and how it
+//! is read; `append` puts it in, `settle` takes it out.
+
+use bytes::Bytes;
+use prost::Message;
+use rusqlite::Connection;
+use steadfast_proto::ids::{OperationId, RoomId};
+use steadfast_proto::wire;
+
+use super::error::ProfileError;
+use super::number::{from_row, to_row};
+use super::row::OutboxRow;
+use super::settle::SettledOutcome;
+use super::{Profile, standing};
+
+/// Operations that wait at most.
+pub const OUTBOX_ROWS_MAX: u64 = 100_000;
+/// Bytes of them at most.
+pub const OUTBOX_BYTES_MAX: u64 = 256 * 1_024 * 1_024;
+/// One operation at most: with its header it fits a frame of 1 MiB.
+pub const OP_BYTES_MAX: u64 = 960 * 1_024;
+
+/// An operation to queue. The ids are drawn at random by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewOp {
+    /// Its id for life.
+    pub id: OperationId,
+    /// The id of the `Enter` that is queued before it, should it address a public room that has yet to be entered.
+    pub enter_id: OperationId,
+    /// The device's clock, Unix milliseconds.
+    pub composed_at_ms: u64,
+    /// What it does.
+    pub body: NewBody,
+    /// Which line of which input it is, if the same input may come again.
+    pub key: Option<LineKey>,
+}
+
+/// A line of an input that is stored once, however often it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineKey {
+    /// The input's name.
+    pub key: String,
+    /// Which line of it.
+    pub line: u64,
+    /// A hash of what the line says and where it goes.
+    pub hash: [u8; 8],
+}
+
+/// What an operation does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of the wire's operations")]
+pub enum NewBody {
+    /// Join the public room of this name, or make it.
+    Enter { name: String },
+    /// Say something in a room.
+    Send { to: Target, body: Bytes, content_type: String },
+    /// Be a member no longer.
+    Leave { room: Target },
+    /// Open the conversation with the account of this name, or make it.
+    Direct { name: String },
+    /// Make a private room.
+    CreatePrivate { name: String },
+    /// Make the account of this name a member.
+    Add { room: Target, name: String },
+    /// Make it a member no longer.
+    Remove { room: Target, name: String },
+}
+
+/// A room that an operation addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A known room.
+    Room(RoomId),
+    /// The public room of this name; it is entered first if this device is not in it and not on the way into it.
+    Public(String),
+    /// The room that an earlier operation of this device enters or makes.
+    By(OperationId),
+}
+
+/// What became of an operation that was to be queued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queued {
+    /// Its sequence. A divergence or a new device gives another one to what still waits.
+    pub sequence: u64,
+    /// Its id; for a line that was there already the id that it has had since.
+    pub id: OperationId,
+    /// For a line that was there already: its outcome, if it has one.
+    pub already: Option<SettledOutcome>,
+}
+
+impl Profile {
+    /// The operations behind `after_sequence`, ascending: as many as fit `bytes_max` and `rows_max`, but at least one
+    /// if there is any. `confirmed_through` is left 0.
+    pub fn outbox_from(
+        &self,
+        after_sequence: u64,
+        bytes_max: usize,
+        rows_max: usize,
+    ) -> Result<Vec<wire::Op>, ProfileError> {
+        outbox_from(&self.connection, after_sequence, bytes_max, rows_max)
+    }
+
+    /// Operations and bytes that wait.
+    pub fn outbox_size(&self) -> Result<(u64, u64), ProfileError> {
+        let standing = standing::Standing::load(&self.connection)?;
+        Ok((standing.outbox_rows, standing.outbox_bytes))
+    }
+}
+
+fn outbox_from(
+    connection: &Connection,
+    after_sequence: u64,
+    bytes_max: usize,
+    rows_max: usize,
+) -> Result<Vec<wire::Op>, ProfileError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, id, composed_at_ms, kind, room, entered_by, name, body, content_type
+         FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
+    )?;
+    // Both are compared by size in SQLite, and no sequence is beyond i64.
+    let after_sequence = i64::try_from(after_sequence).unwrap_or(i64::MAX);
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    let mut rows = statement.query([after_sequence, rows_max])?;
+    let mut ops = Vec::new();
+    let mut bytes = 0_usize;
+    while let Some(row) = rows.next()? {
+        let op = OutboxRow::read(row)?.into_op()?;
+        bytes = bytes.saturating_add(op.encoded_len());
+        if bytes > bytes_max && !ops.is_empty() {
+            break;
+        }
+        ops.push(op);
+    }
+    Ok(ops)
+}
+
+/// The number of rows and bytes that a row adds to the outbox, and its removal takes away again.
+pub(super) fn row_bytes(body: usize, name: usize, content_type: usize) -> u64 {
+    /// What a row without text takes, about.
+    const HEADER_BYTES: u64 = 64;
+    HEADER_BYTES + (body + name + content_type) as u64
+}
+
+/// The sequence of the waiting operation with this id.
+pub(super) fn sequence_of(connection: &Connection, id: OperationId) -> rusqlite::Result<Option<u64>> {
+    let mut statement = connection.prepare_cached("SELECT sequence FROM outbox WHERE id = ?")?;
+    let mut rows = statement.query([to_row(id.0)])?;
+    rows.next()?.map(|row| row.get(0).map(from_row)).transpose()
+}

@@ -1,0 +1,95 @@
+use super::*;
+use crate::sqlite;
+
+#[test]
+fn a_new_profile_keeps_the_identity_that_it_was_given_first() {
+    let (dir, profile) = new_profile();
+    let first = profile.identity().expect("an identity");
+    assert_eq!((first.name.as_str(), first.device_id, first.account), ("ann", DeviceId([1; 16]), ANN));
+    drop(profile);
+    let other = Fresh { device_id: DeviceId([9; 16]), secret: [9; 32], account: BOB };
+    let again = Profile::open(dir.path(), "ann", &other).expect("the same profile");
+    assert_eq!(again.identity(), Ok(first));
+}
+
+#[test]
+fn a_profile_of_another_name_is_refused_in_clear_words() {
+    let (dir, _profile) = new_profile();
+    let error = Profile::open(dir.path(), "bob", &fresh()).expect_err("not Bob's");
+    assert!(error.to_string().contains("is the profile of \"ann\", not of \"bob\""), "{error}");
+    assert!(Profile::open(dir.path(), "Ann", &fresh()).is_ok(), "names are compared in lower case");
+}
+
+#[test]
+fn a_name_that_nobody_can_have_makes_no_profile() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let error = Profile::open(&dir.path().join("p"), "no spaces", &fresh()).expect_err("no name");
+    assert!(matches!(error, ProfileError::NameInvalid { .. }));
+    assert!(!dir.path().join("p").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_can_look_into_a_new_directory() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a/b");
+    open_in(&path);
+    assert_eq!(path.metadata().expect("a directory").permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_newer_profile_is_refused_unchanged() {
+    let (dir, profile) = new_profile();
+    drop(profile);
+    let path = dir.path().join(FILE);
+    let connection = sqlite::open(&path).expect("a database");
+    connection.pragma_update(None, "user_version", 2).expect("written");
+    drop(connection);
+    let before = std::fs::read(&path).expect("a file");
+    let error = Profile::open(dir.path(), "ann", &fresh()).expect_err("newer");
+    assert_eq!(error, ProfileError::Newer { path: path.clone(), found: 2, known: 1 });
+    assert_eq!(std::fs::read(&path).expect("a file"), before);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let connection = sqlite::open(&dir.path().join(FILE)).expect("a database");
+    connection.execute_batch("CREATE TABLE mine (x)").expect("a table");
+    drop(connection);
+    let error = Profile::open(dir.path(), "ann", &fresh()).expect_err("foreign");
+    assert!(matches!(error, ProfileError::Foreign { .. }));
+}
+
+#[test]
+fn a_new_profile_resumes_with_nothing() {
+    let (_dir, profile) = new_profile();
+    let resume = profile.resume().expect("a resume");
+    assert_eq!((resume.log_id, resume.place, resume.told, resume.confirmed_through), (None, None, None, 0));
+    assert!(resume.rooms.is_empty() && resume.terms.is_empty());
+}
+
+#[test]
+fn eight_threads_that_open_a_new_profile_at_once_get_the_same_identity() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let opened: Vec<DeviceId> = std::thread::scope(|scope| {
+        let open = |number: u8| {
+            let path = dir.path().join("p");
+            let fresh = Fresh { device_id: DeviceId([number; 16]), ..fresh() };
+            move || {
+                Profile::open(&path, "ann", &fresh).and_then(|profile| profile.identity()).expect("opened").device_id
+            }
+        };
+        let threads: Vec<_> = (0..8).map(|number| scope.spawn(open(number))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(opened.iter().all(|device| *device == opened[0]), "{opened:?}");
+}
+
+#[test]
+fn the_secret_is_not_shown() {
+    let (_dir, profile) = new_profile();
+    let shown = format!("{:?} {:?}", fresh(), profile.resume().expect("a resume"));
+    assert!(!shown.contains("secret"), "{shown}");
+}

@@ -1,0 +1,113 @@
+//! What a process asks of the one that drives: a row in `live.sqlite3`, taken once, answered once.
+
+use rusqlite::{OptionalExtension, Row, params};
+use steadfast_proto::ids::RoomId;
+
+use super::error::ProfileError;
+use super::live::Live;
+use super::number::{from_row, to_row};
+
+/// Rows that are kept, answered or not.
+const WANTS_MAX: i64 = 1_000;
+
+/// Something that only the process that drives can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Connect now, without waiting out the backoff.
+    TryNow,
+    /// Stop reconnecting.
+    Stop,
+    /// Reconnect again.
+    Resume,
+    /// Have all that the server has by now.
+    Sync,
+    /// Have these entries of a room, both ends included.
+    History {
+        /// The room.
+        room: RoomId,
+        /// The first room sequence.
+        from: u64,
+        /// The last one.
+        to: u64,
+    },
+}
+
+impl Live {
+    /// Asks the process that drives, now or next. Answers the number under which the answer will stand.
+    pub fn ask(&self, want: Want, at_ms: u64) -> Result<u64, ProfileError> {
+        let (kind, history) = match want {
+            Want::TryNow => (1, None),
+            Want::Stop => (2, None),
+            Want::Resume => (3, None),
+            Want::Sync => (4, None),
+            Want::History { room, from, to } => (5, Some((to_row(room.0), to_row(from), to_row(to)))),
+        };
+        let (room, from, to) =
+            history.map_or((None, None, None), |(room, from, to)| (Some(room), Some(from), Some(to)));
+        let number: i64 = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO wants (kind, room, from_sequence, to_sequence, asked_at_ms) VALUES (?, ?, ?, ?, ?)
+                 RETURNING number",
+            )?
+            .query_row(params![kind, room, from, to, to_row(at_ms)], |row| row.get(0))?;
+        self.connection.prepare_cached("DELETE FROM wants WHERE number <= ? - ?")?.execute([number, WANTS_MAX])?;
+        Ok(from_row(number))
+    }
+
+    /// For the process that drives: what was asked and not taken, in the order of asking. Wants from before
+    /// `since_ms` are passed over: who asked them has long gone.
+    pub fn take_wants(&self, since_ms: u64) -> Result<Vec<(u64, Want)>, ProfileError> {
+        let mut statement = self.connection.prepare_cached(
+            "UPDATE wants SET taken = 1 WHERE NOT taken
+             RETURNING number, kind, room, from_sequence, to_sequence, asked_at_ms >= ?",
+        )?;
+        let mut rows = statement.query([to_row(since_ms)])?;
+        let mut wants = Vec::new();
+        while let Some(row) = rows.next()? {
+            if row.get(5)? {
+                wants.push((from_row(row.get(0)?), Want::read(row)?));
+            }
+        }
+        wants.sort_unstable_by_key(|(number, _)| *number);
+        Ok(wants)
+    }
+
+    /// For a process that has just become the driver: what the one before it took and left without an answer can be
+    /// taken again.
+    pub fn release_wants(&self) -> Result<(), ProfileError> {
+        self.connection.prepare_cached("UPDATE wants SET taken = 0 WHERE taken AND answer IS NULL")?.execute([])?;
+        Ok(())
+    }
+
+    /// For the process that drives: the want is done, or can't be.
+    pub fn answer(&self, number: u64, text: &str) -> Result<(), ProfileError> {
+        self.connection
+            .prepare_cached("UPDATE wants SET answer = ? WHERE number = ?")?
+            .execute(params![text, to_row(number)])?;
+        Ok(())
+    }
+
+    /// The answer, once there is one.
+    pub fn answered(&self, number: u64) -> Result<Option<String>, ProfileError> {
+        let mut statement = self.connection.prepare_cached("SELECT answer FROM wants WHERE number = ?")?;
+        Ok(statement.query_row([to_row(number)], |row| row.get(0)).optional()?.flatten())
+    }
+}
+
+impl Want {
+    /// Reads `number, kind, room, from_sequence, to_sequence`.
+    fn read(row: &Row<'_>) -> Result<Want, ProfileError> {
+        let number = |column: usize| row.get::<_, i64>(column).map(from_row);
+        Ok(match row.get::<_, i64>(1)? {
+            1 => Want::TryNow,
+            2 => Want::Stop,
+            3 => Want::Resume,
+            4 => Want::Sync,
+            5 => Want::History { room: RoomId(number(2)?), from: number(3)?, to: number(4)? },
+            _ => {
+                return Err(ProfileError::Damaged { what: "a want of an unknown kind" });
+            }
+        })
+    }
+}
