@@ -1,5 +1,6 @@
 //! Exit codes, and the one line that says why.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
 pub(crate) const HELP: &str = "Every flag can be set as STEADFAST_<FLAG> and in the config file.\n\
@@ -14,7 +15,7 @@ pub(crate) struct Exit {
 
 impl Exit {
     /// Refused or failed.
-    pub(crate) fn failed(why: impl ToString) -> Self {
+    pub(crate) fn failed(why: impl Display) -> Self {
         Self { code: 1, words: Some(why.to_string()) }
     }
 
@@ -24,12 +25,12 @@ impl Exit {
     }
 
     /// The time is over.
-    pub(crate) fn timed_out(why: impl ToString) -> Self {
+    pub(crate) fn timed_out(why: impl Display) -> Self {
         Self { code: 2, words: Some(why.to_string()) }
     }
 
     /// The command line makes no sense.
-    pub(crate) fn usage(why: impl ToString) -> Self {
+    pub(crate) fn usage(why: impl Display) -> Self {
         Self { code: 64, words: Some(why.to_string()) }
     }
 

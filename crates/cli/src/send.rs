@@ -95,10 +95,7 @@ impl Sending<'_> {
             }
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();
             tokio::select! {
-                batch = self.input.next(), if room && !self.input.is_over() => match batch {
-                    Some(batch) => self.queue(batch).await?,
-                    None => {}
-                },
+                Some(batch) = self.input.next(), if room && !self.input.is_over() => self.queue(batch).await?,
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
                 _ = status.changed() => {}
                 _ = pause.expired() => {
@@ -191,7 +188,9 @@ impl Sending<'_> {
 
     fn timed_out(&self) -> Exit {
         let left = self.waiting.len();
-        Exit::timed_out(format!("time is up; {left} messages are safe in the outbox and go out with the next connection"))
+        Exit::timed_out(format!(
+            "time is up; {left} messages are safe in the outbox and go out with the next connection"
+        ))
     }
 
     fn give_up(&self) -> Exit {

@@ -109,7 +109,10 @@ fn lines(report: &Report) -> Vec<String> {
     };
     let mut lines = vec![
         format!("{} on {}: {}{cause}", report.account, report.server, report.state),
-        format!("{driver}; everything up to position {} is here; {} wait in the outbox", report.position, report.outbox),
+        format!(
+            "{driver}; everything up to position {} is here; {} wait in the outbox",
+            report.position, report.outbox
+        ),
     ];
     if let (Some(round_trip), Some(bound)) = (report.round_trip_ms, report.bound_ms) {
         lines.push(format!("round trip {round_trip} ms; a silence of {bound} ms means that the line is dead"));

@@ -1,36 +1,49 @@
-//! The line's state in plain words on standard error, when it changes.
+//! What happens to the line and to what was sent, in plain words on standard error.
 
-use steadfast::{Client, Status};
+use steadfast::{Client, Notices, Status};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Says what happens to the line until it is dropped. A line that simply comes up is not worth a word.
-pub(crate) struct Teller(JoinHandle<()>);
+pub(crate) struct Teller([JoinHandle<()>; 2]);
 
 impl Teller {
     pub(crate) fn start(client: &Client) -> Self {
-        let mut status = client.status();
-        Self(tokio::spawn(async move {
-            let mut was_down = false;
-            let mut said = String::new();
-            while status.changed().await.is_ok() {
-                let now = status.borrow_and_update().clone();
-                let words = words(&now, was_down);
-                was_down |= now.cause.is_some();
-                match words {
-                    Some(words) if words != said => {
-                        eprintln!("steadfast: {words}");
-                        said = words;
-                    }
-                    _ => {}
-                }
+        Self([tokio::spawn(tell_status(client.status())), tokio::spawn(tell_notices(client.notices()))])
+    }
+}
+
+async fn tell_status(mut status: watch::Receiver<Status>) {
+    let mut was_down = false;
+    let mut said = String::new();
+    while status.changed().await.is_ok() {
+        let now = status.borrow_and_update().clone();
+        let words = words(&now, was_down);
+        was_down |= now.cause.is_some();
+        match words {
+            Some(words) if words != said => {
+                eprintln!("steadfast: {words}");
+                said = words;
             }
-        }))
+            _ => {}
+        }
+    }
+}
+
+/// What concerns the person: refused, moved aside, gone on as a new device.
+async fn tell_notices(mut notices: Notices) {
+    while let Ok(new) = notices.next().await {
+        for notice in new {
+            eprintln!("steadfast: {}", notice.text);
+        }
     }
 }
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        self.0.abort();
+        for task in &self.0 {
+            task.abort();
+        }
     }
 }
 
@@ -54,6 +67,7 @@ fn words(status: &Status, was_down: bool) -> Option<String> {
             let tenths = in_ms % 1_000 / 100;
             Some(format!("offline: {cause}; try {}{of} in {seconds}.{tenths} s", status.try_number))
         }
+        None if status.cause.as_deref() == Some("holder_silent") => Some(cause.to_owned()),
         None if status.state == "offline" => Some(format!("offline: {cause}; no further try will be made")),
         None => None,
     }

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::drive::{Command, Driving};
 use crate::error::{AskError, OpenError, SendError, WaitError};
 use crate::keeper::{Closed, Keeper};
+use crate::notices::Notices;
 use crate::options::Options;
 use crate::status::Status;
 
@@ -180,6 +181,11 @@ impl Client {
         self.changed.clone()
     }
 
+    /// What a person should hear of, from now on.
+    pub fn notices(&self) -> Notices {
+        Notices::new(self.reader.clone(), self.changed.clone())
+    }
+
     /// Tries now where a pause was running.
     pub async fn try_now(&self) {
         self.command(Command::TryNow).await;
@@ -202,8 +208,10 @@ impl Client {
         if commands.send(Command::Close(done)).await.is_ok() {
             closed.await.ok();
         }
-        drop((commands, writer, reader));
+        drop(commands);
         task.await.ok();
+        writer.stop();
+        reader.stop();
         let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
         tokio::task::spawn_blocking(join).await.ok();
     }

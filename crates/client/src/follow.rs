@@ -1,7 +1,7 @@
 //! Following: another process of this profile drives the link. What it stores is read, what it should do is asked of
 //! it through the profile, and its place is taken when it ends.
 
-use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
+use steadfast_net::clock::{BootClock, BootTimer, Instant, wall_ms};
 use steadfast_proto::session::Request;
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::{DriverLock, ProfileError, Want};
@@ -13,12 +13,22 @@ use crate::wake;
 
 /// How often the profile is looked at, and the lock tried.
 const POLL: Duration = Duration::from_millis(50);
+/// How often the process that drives is asked whether it is there, and how long it may take to say so.
+const CALL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Following<'d> {
     driving: &'d mut Driving,
     /// Requests that were handed to the driver, by the number of the want.
     asked: Vec<(u64, Request, Asked)>,
     version: i64,
+    call: Option<Call>,
+}
+
+/// A question to the process that drives: are you there?
+struct Call {
+    number: u64,
+    at: Instant,
+    answered: bool,
 }
 
 /// What one look at the profile found.
@@ -27,11 +37,12 @@ struct Look {
     version: i64,
     status: Option<String>,
     answers: Vec<(u64, String)>,
+    holder: Option<u32>,
 }
 
 impl<'d> Following<'d> {
     pub(crate) fn new(driving: &'d mut Driving) -> Self {
-        Self { driving, asked: Vec::new(), version: 0 }
+        Self { driving, asked: Vec::new(), version: 0, call: None }
     }
 
     pub(crate) async fn run(mut self) -> Ended {
@@ -62,17 +73,20 @@ impl<'d> Following<'d> {
 
     async fn look(&mut self) -> Result<Option<DriverLock>, ProfileError> {
         let directory = self.driving.directory.clone();
-        let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).collect();
+        self.call_holder().await?;
+        let called = self.call.iter().map(|call| call.number);
+        let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).chain(called).collect();
         let looked = self.driving.keeper.run(move |profile| -> Result<Look, ProfileError> {
             if let Some(lock) = DriverLock::try_take(&directory)? {
-                return Ok(Look { lock: Some(lock), version: 0, status: None, answers: Vec::new() });
+                return Ok(Look { lock: Some(lock), version: 0, status: None, answers: Vec::new(), holder: None });
             }
             let live = profile.live();
             let mut answers = Vec::new();
             for number in asked {
                 answers.extend(live.answered(number)?.map(|answer| (number, answer)));
             }
-            Ok(Look { lock: None, version: profile.version()?, status: live.status()?, answers })
+            let holder = DriverLock::holder(&directory)?;
+            Ok(Look { lock: None, version: profile.version()?, status: live.status()?, answers, holder })
         });
         let look = match looked.await {
             Ok(look) => look?,
@@ -81,14 +95,31 @@ impl<'d> Following<'d> {
         for (number, answer) in look.answers {
             self.answer(number, &answer);
         }
-        if let Some(status) = look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok()) {
-            self.driving.show(status);
+        let silent = self.call.as_ref().is_some_and(|call| !call.answered && BootClock::now() >= call.at + CALL);
+        match look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok()) {
+            _ if silent => drop(self.driving.show(Status::of_silent_holder(look.holder))),
+            Some(status) => drop(self.driving.show(status)),
+            None => {}
         }
         if look.version != self.version {
             self.version = look.version;
             self.driving.note_change();
         }
         Ok(look.lock)
+    }
+
+    /// Asks the process that drives whether it is there, once it has answered before or the time for that is over.
+    async fn call_holder(&mut self) -> Result<(), ProfileError> {
+        let now = BootClock::now();
+        match &self.call {
+            Some(call) if now < call.at + CALL => return Ok(()),
+            // It was asked and has not answered: the question stands until it does.
+            Some(call) if !call.answered => return Ok(()),
+            Some(_) | None => {}
+        }
+        let number = self.want(Want::Answer).await?;
+        self.call = Some(Call { number, at: now, answered: false });
+        Ok(())
     }
 
     async fn hand_over(&mut self, command: Command) {
@@ -128,6 +159,9 @@ impl<'d> Following<'d> {
     }
 
     fn answer(&mut self, number: u64, answer: &str) {
+        if let Some(call) = self.call.as_mut().filter(|call| call.number == number) {
+            call.answered = true;
+        }
         if let Some(index) = self.asked.iter().position(|&(asked, ..)| asked == number) {
             let (_, _, asked) = self.asked.swap_remove(index);
             // The asker may have gone.

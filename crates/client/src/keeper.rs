@@ -13,10 +13,12 @@ const JOBS_MAX: usize = 1_024;
 
 type Job = Box<dyn FnOnce(&mut Profile) + Send>;
 
-/// Gives jobs to the thread; clones give to the same one. The thread ends with the last of them.
+/// Gives jobs to the thread; clones give to the same one. The thread ends with
+/// the last of them, or when it is stopped.
 #[derive(Clone, Debug)]
 pub(crate) struct Keeper {
-    jobs: SyncSender<Job>,
+    /// `None` ends the thread.
+    jobs: SyncSender<Option<Job>>,
 }
 
 /// The thread has ended: the client was closed.
@@ -25,9 +27,9 @@ pub(crate) struct Closed;
 
 impl Keeper {
     pub(crate) fn start(mut profile: Profile, name: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
-        let (jobs, waiting) = sync_channel::<Job>(JOBS_MAX);
+        let (jobs, waiting) = sync_channel::<Option<Job>>(JOBS_MAX);
         let run = move || {
-            for job in waiting {
+            while let Ok(Some(job)) = waiting.recv() {
                 job(&mut profile);
             }
         };
@@ -46,8 +48,13 @@ impl Keeper {
             done.send(job(profile)).ok();
         });
         // A thread that has ended drops the job, and the receiver learns of it.
-        self.jobs.send(job).ok();
+        self.jobs.send(Some(job)).ok();
         result
+    }
+
+    /// Ends the thread after what it was given; whoever comes later finds it closed.
+    pub(crate) fn stop(&self) {
+        self.jobs.send(None).ok();
     }
 
     /// Runs a job and waits for its result.

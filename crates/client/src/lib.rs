@@ -28,12 +28,14 @@ mod error;
 mod follow;
 mod hold;
 mod keeper;
+mod notices;
 mod options;
 mod status;
 mod wake;
 
 pub use client::{Client, Draft};
 pub use error::{AskError, OpenError, SendError, WaitError};
+pub use notices::Notices;
 pub use options::Options;
 pub use status::{Drop, Status};
 

@@ -86,6 +86,17 @@ impl Status {
         }
     }
 
+    /// The process that drives the profile's line does not answer.
+    pub(crate) fn of_silent_holder(holder: Option<u32>) -> Self {
+        let who = holder.map_or("another process".to_owned(), |process| format!("process {process}"));
+        Self {
+            cause: Some("holder_silent".to_owned()),
+            cause_text: Some(format!("{who} holds the profile and does not answer")),
+            process: holder.unwrap_or(0),
+            ..Self::offline()
+        }
+    }
+
     /// Whether the line is up.
     pub fn is_online(&self) -> bool {
         self.state == State::Online.name()

@@ -52,7 +52,10 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_is_never_taken_for_a_frame(body in proptest::collection::vec(any::<u8>(), 1..300), at in any::<usize>()) {
+    fn a_flipped_bit_is_never_taken_for_a_frame(
+        body in proptest::collection::vec(any::<u8>(), 1..300),
+        at in any::<usize>(),
+    ) {
         let mut bytes = Vec::new();
         codec::encode_kind(entry(1, body), &mut bytes);
         let bit = at % (bytes.len() * 8);

@@ -39,7 +39,9 @@ pub(super) async fn run(load: &Load) -> Result<(), Exit> {
     output::print(&[if load.json {
         format!(r#"{{"messages":{messages},"ms":{{"p50":{p50:.3},"p99":{p99:.3},"max":{max:.3}}}}}"#)
     } else {
-        format!("{messages} messages, send to stored at the receiver: p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms")
+        format!(
+            "{messages} messages, send to stored at the receiver: p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms"
+        )
     }])
 }
 

@@ -82,6 +82,10 @@ impl Holding<'_> {
                     self.session.resume();
                     continue;
                 }
+                Want::Answer => {
+                    self.tell(number, Ok(())).await;
+                    continue;
+                }
                 Want::Sync => Request::Sync,
                 Want::History { room, from, to } => Request::History { room, from_sequence: from, to_sequence: to },
             };
@@ -169,13 +173,15 @@ impl Holding<'_> {
             None => {}
             // The asker may have gone.
             Some(Asker::Here(asked)) => drop(asked.send(result.map_err(AskError::Refused))),
-            Some(Asker::There(want)) => {
-                let text = text_of_answer(result);
-                let answered = self.driving.keeper.run(move |profile| profile.live().answer(want, &text)).await;
-                if let Ok(Err(error)) = answered {
-                    tracing::warn!(%error, "another process can't be answered");
-                }
-            }
+            Some(Asker::There(want)) => self.tell(want, result).await,
+        }
+    }
+
+    async fn tell(&self, want: u64, result: Result<(), RequestError>) {
+        let text = text_of_answer(result);
+        let answered = self.driving.keeper.run(move |profile| profile.live().answer(want, &text)).await;
+        if let Ok(Err(error)) = answered {
+            tracing::warn!(%error, "another process can't be answered");
         }
     }
 

@@ -14,7 +14,9 @@
 pub mod cause;
 pub mod change;
 pub mod divergence;
+mod frames;
 mod intake;
+mod known;
 mod outbox;
 mod reconnect;
 mod requests;
@@ -29,14 +31,15 @@ pub use requests::Request;
 pub use settings::{Identity, Resume, Schedule, Settings, WINDOW_BYTES};
 pub use status::{State, Status};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-use crate::ids::{AccountId, DeviceId, LogId, Place, RoomId, Term};
+use crate::ids::DeviceId;
 use crate::link::LinkError;
-use crate::time::{Duration, Instant};
-use crate::wire::{self, ByeReason, HistoryPage, RequestError, frame::Kind};
+use crate::time::Instant;
+use crate::wire::{self, ByeReason, RequestError, frame::Kind};
 use cause::{NextStep, ProtocolFault};
 use intake::Intake;
+use known::Known;
 use outbox::Outbox;
 use reconnect::Reconnect;
 use requests::Requests;
@@ -78,19 +81,6 @@ pub enum Timer {
     Retry,
     /// A hold ends.
     Hold,
-}
-
-/// What the device was told; survives links.
-#[derive(Debug)]
-struct Known {
-    identity: Identity,
-    log_id: Option<LogId>,
-    account: AccountId,
-    /// Everything up to here was taken in (it is stored, or will be before anything later is).
-    place: Option<Place>,
-    told: Option<Place>,
-    terms: Vec<(Term, u64)>,
-    rooms: BTreeMap<RoomId, Option<u64>>,
 }
 
 /// The line's state; `Up` holds everything that dies with the link.
@@ -395,85 +385,6 @@ impl Session {
         }
     }
 
-    fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64) -> Result<(), Cause> {
-        let Line::Up(up) = &mut self.line else { return Ok(()) };
-        match kind {
-            Kind::Bye(bye) => return Err(Cause::from_bye(bye.reason(), bye.retry_after_ms)),
-            Kind::Welcome(welcome) => {
-                up.handle_welcome(&welcome, &mut self.known, &mut self.intake)?;
-                let spread = Duration::from_millis(welcome.return_spread_ms.into());
-                self.reconnect.handle_online(now, spread);
-                self.events.push_back(Event::StatusChanged);
-            }
-            Kind::Diverged(diverged) => up.handle_diverged(&diverged, &self.known, &mut self.intake)?,
-            Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
-                let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
-                if let Some(number) = answered {
-                    self.requests.handle_answer(number);
-                    self.intake.handle_answered(number);
-                }
-            }
-            Kind::Outcomes(outcomes) => {
-                for outcome in outcomes.outcomes {
-                    self.outbox.handle_outcome(&outcome);
-                    self.known.tell(outcome.position);
-                    self.intake.push(Change::Outcome(outcome));
-                }
-            }
-            Kind::Hold(hold) => {
-                self.outbox.handle_hold(&hold, now);
-                self.events.push_back(Event::StatusChanged);
-            }
-            Kind::Settled(settled) => self.handle_settled(settled.sequence)?,
-            Kind::HistoryPage(page) => self.handle_page(page),
-            Kind::Failed(failed) => {
-                if self.requests.handle_answer(failed.number).is_some() {
-                    let result = Err(failed.error());
-                    self.events.push_back(Event::Answered { number: failed.number, result });
-                }
-            }
-            Kind::Signal(_) => {}
-            Kind::Hello(_)
-            | Kind::Continue(_)
-            | Kind::Op(_)
-            | Kind::Ack(_)
-            | Kind::History(_)
-            | Kind::Cancel(_)
-            | Kind::Sync(_)
-            | Kind::Ping(_)
-            | Kind::Pong(_) => {
-                return Err(Cause::ProtocolError(ProtocolFault::Rule("a server sent what only clients send")));
-            }
-        }
-        Ok(())
-    }
-
-    fn handle_page(&mut self, page: HistoryPage) {
-        let number = page.number;
-        if self.requests.handle_answer(number).is_some() {
-            if let Some(highest) = page.entries.iter().map(|entry| entry.position).max() {
-                self.known.tell(highest);
-            }
-            self.intake.push(Change::Page(page));
-            self.intake.handle_answered(number);
-        }
-    }
-
-    /// The server has another history of this device's operations than we have: unless the answer is simply known
-    /// already, this profile was rolled back.
-    fn handle_settled(&mut self, sequence: u64) -> Result<(), Cause> {
-        if sequence <= self.outbox.confirmed_through() {
-            return Err(Cause::ProtocolError(ProtocolFault::Rule("an outcome that was known is settled anew")));
-        }
-        if let Line::Up(up) = &mut self.line {
-            up.phase = Phase::RolledBack;
-        }
-        if self.rollback_sync.is_none() {
-            self.rollback_sync = Some(self.requests.ask(Request::Sync));
-        }
-        Ok(())
-    }
-
     fn settle_awaiting(&mut self) {
         let awaiting = self.outbox.is_awaiting() || self.requests.is_awaiting();
         if let Some(up) = self.up_mut()
@@ -528,38 +439,6 @@ impl Session {
         match &mut self.line {
             Line::Up(up) => Some(up),
             Line::Offline { .. } | Line::Connecting | Line::Stopped => None,
-        }
-    }
-}
-
-impl Known {
-    fn new(resume: Resume) -> Self {
-        Self {
-            account: resume.identity.account,
-            identity: resume.identity,
-            log_id: resume.log_id,
-            place: resume.place,
-            told: resume.told,
-            terms: resume.terms,
-            rooms: resume.rooms.into_iter().collect(),
-        }
-    }
-
-    /// Notes a position that this link told.
-    fn tell(&mut self, position: u64) {
-        let Some(last) = self.terms.last_mut() else { return };
-        last.1 = last.1.max(position);
-        let term = last.0;
-        if self.told.is_none_or(|told| told.position < position) {
-            self.told = Some(Place { position, term });
-        }
-    }
-
-    /// Everything up to the position is taken in.
-    fn advance(&mut self, position: u64) {
-        self.tell(position);
-        if let Some(&(term, _)) = self.terms.last() {
-            self.place = Some(Place { position, term });
         }
     }
 }

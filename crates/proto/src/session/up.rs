@@ -2,9 +2,10 @@
 
 use super::cause::ProtocolFault;
 use super::intake::Intake;
+use super::known::Known;
 use super::outbox::Outbox;
 use super::requests::Requests;
-use super::{Cause, Change, Known, Settings, divergence};
+use super::{Cause, Change, Settings, divergence};
 use crate::ids::{AccountId, LogId, RoomId, Term};
 use crate::link::{Bounds, Link, Pinging};
 use crate::time::{Instant, wire_ms};

@@ -1,5 +1,5 @@
-//! A profile's directory, made so that it outlasts a loss of power: an entry of a directory is on disk once the directory
-//! is synced (fsync(2)); SQLite does that for its own files.
+//! A profile's directory, made so that it outlasts a loss of power: an entry of a directory is on disk once the
+//! directory is synced (fsync(2)); SQLite does that for its own files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -23,8 +23,8 @@ pub(super) fn make(dir: &Path) -> Result<(), ProfileError> {
     Ok(())
 }
 
-/// Waits for one's turn to open the databases, which lasts until the file is dropped. SQLite's busy timeout does not cover
-/// the change of a new database to a write-ahead log, nor a damaged one's being replaced.
+/// Waits for one's turn to open the databases, which lasts until the file is dropped. SQLite's busy timeout does not
+/// cover the change of a new database to a write-ahead log, nor a damaged one's being replaced.
 pub(super) fn take_turn(dir: &Path) -> Result<File, ProfileError> {
     let path = dir.join("open.lock");
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);

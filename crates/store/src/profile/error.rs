@@ -41,7 +41,7 @@ pub enum ProfileError {
         error: NameError,
     },
     /// Nothing was changed.
-    #[error("{} was written by a newer steadfast (format {found}, this one knows {known}); update this one", path.display())]
+    #[error("{} was written by a newer steadfast (format {found}, this: {known}); update this one", path.display())]
     Newer {
         /// The database.
         path: PathBuf,

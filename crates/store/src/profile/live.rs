@@ -1,5 +1,5 @@
-//! `live.sqlite3`: what the processes of one profile tell each other. It is never synced: what is written survives
-//! the process that wrote it, but a loss of power may take it or leave the file damaged, and then it begins anew, empty.
+//! `live.sqlite3`: what the processes of one profile tell each other. It is never synced: what is written survives the
+//! process that wrote it, but a loss of power may take it or leave the file damaged, and then it begins anew, empty.
 
 use std::fs;
 use std::io;

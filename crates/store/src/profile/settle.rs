@@ -104,8 +104,8 @@ pub(super) fn outcome(connection: &Connection, id: OperationId) -> rusqlite::Res
     Ok(outcomes(connection, &[id])?.pop().flatten())
 }
 
-/// What waits has none, keyed lines are found by id; for the others the outcomes are searched, newest first. There is no
-/// index by id: ids are random, so that each outcome would touch a page of its own, and those that are asked for are
+/// What waits has none, keyed lines are found by id; for the others the outcomes are searched, newest first. There is
+/// no index by id: ids are random, so that each outcome would touch a page of its own, and those that are asked for are
 /// among the newest.
 fn outcomes(connection: &Connection, ids: &[OperationId]) -> rusqlite::Result<Vec<Option<SettledOutcome>>> {
     let mut found = BTreeMap::new();

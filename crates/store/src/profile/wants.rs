@@ -19,6 +19,8 @@ pub enum Want {
     Stop,
     /// Reconnect again.
     Resume,
+    /// Say that you are there.
+    Answer,
     /// Have all that the server has by now.
     Sync,
     /// Have these entries of a room, both ends included.
@@ -40,6 +42,7 @@ impl Live {
             Want::Stop => (2, None),
             Want::Resume => (3, None),
             Want::Sync => (4, None),
+            Want::Answer => (6, None),
             Want::History { room, from, to } => (5, Some((to_row(room.0), to_row(from), to_row(to)))),
         };
         let (room, from, to) =
@@ -104,6 +107,7 @@ impl Want {
             2 => Want::Stop,
             3 => Want::Resume,
             4 => Want::Sync,
+            6 => Want::Answer,
             5 => Want::History { room: RoomId(number(2)?), from: number(3)?, to: number(4)? },
             _ => {
                 return Err(ProfileError::Damaged { what: "a want of an unknown kind" });

@@ -37,8 +37,8 @@ const SCHEMA: &str = "
 /// How many chunks a walk reads ahead, over all its rooms.
 const READ_AHEAD_CHUNKS: usize = 256;
 
-/// Moves what is in memory only into the index file. A handle: clones fold the same index, one at a time, and none holds
-/// up a commit.
+/// Moves what is in memory only into the index file. A handle: clones fold the same index, one at a time, and none
+/// holds up a commit.
 #[derive(Clone)]
 pub struct Folder {
     index: Arc<Mutex<Index>>,
@@ -202,8 +202,8 @@ impl<'connection> Walk<'connection> {
     }
 }
 
-/// First positions of the chunks up to `through` that hold sequences `from_sequence..=to_sequence` of `room`, ascending,
-/// given to `each` until it says that it has enough.
+/// First positions of the chunks up to `through` that hold sequences `from_sequence..=to_sequence` of `room`,
+/// ascending, given to `each` until it says that it has enough.
 ///
 /// Sequences grow with positions, so the first is found by halving the positions: one more index would make every fold
 /// dearer, for some 40 look-ups of a microsecond each.
@@ -248,7 +248,8 @@ fn first_chunk(
     through: u64,
 ) -> rusqlite::Result<Option<u64>> {
     let mut at_or_after = connection.prepare_cached(
-        "SELECT chunk, last_sequence FROM room_chunks WHERE room = ?1 AND chunk BETWEEN ?2 AND ?3 ORDER BY chunk LIMIT 1",
+        "SELECT chunk, last_sequence FROM room_chunks WHERE room = ?1 AND chunk BETWEEN ?2 AND ?3
+         ORDER BY chunk LIMIT 1",
     )?;
     let mut found = None;
     let (mut low, mut high) = (0, through + 1);

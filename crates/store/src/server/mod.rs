@@ -8,8 +8,8 @@
 //! | `lock` | the process id of whoever has the directory open | at [`Store::open`] |
 //!
 //! One thread owns the [`Store`] and commits. Any thread may own a [`Reader`] (catch-up, history) or a [`Folder`]; each
-//! has connections of its own, so none waits for a commit and no commit waits for them. What is committed and not folded
-//! yet is in memory, and is read again from the log at the next start.
+//! has connections of its own, so none waits for a commit and no commit waits for them. What is committed and not
+//! folded yet is in memory, and is read again from the log at the next start.
 //!
 //! The store knows positions, rooms and room sequences. What a frame or a state row means is left to the hub.
 

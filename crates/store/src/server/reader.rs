@@ -40,8 +40,8 @@ impl Reader {
         self.unfolded.head()
     }
 
-    /// The chunks that hold an entry of any of `rooms` beyond the position `after`: as many as have `bytes_max` bytes of
-    /// frames together, and at least one if there is any.
+    /// The chunks that hold an entry of any of `rooms` beyond the position `after`: as many as have `bytes_max` bytes
+    /// of frames together, and at least one if there is any.
     ///
     /// To read on, pass [`Span::covered_through`] as `after`; it is the head of the moment of the call once everything
     /// was read.

@@ -3,8 +3,8 @@
 //! At every moment `folded_through` splits the log: of the chunks up to there the index file holds everything, of those
 //! after it memory does. A fold writes to the file first and moves the mark (and forgets) only after the file's commit.
 //! So a reader takes its [`View`] *first* and asks the file *afterwards*, and only for what is at or before the mark of
-//! the view: the file can hold more by then, never less. (The other way round a chunk that is folded in between would be
-//! seen in neither.) The two parts don't overlap, so nothing comes twice.
+//! the view: the file can hold more by then, never less. (The other way round a chunk that is folded in between would
+//! be seen in neither.) The two parts don't overlap, so nothing comes twice.
 //!
 //! The mutex is held for operations on memory only, never over I/O.
 

@@ -1,0 +1,88 @@
+//! What each kind of frame means to a session.
+
+use super::cause::ProtocolFault;
+use super::up::Phase;
+use super::{Cause, Change, Event, Line, Request, Session};
+use crate::time::{Duration, Instant};
+use crate::wire::{HistoryPage, frame::Kind};
+
+impl Session {
+    pub(super) fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64) -> Result<(), Cause> {
+        let Line::Up(up) = &mut self.line else { return Ok(()) };
+        match kind {
+            Kind::Bye(bye) => return Err(Cause::from_bye(bye.reason(), bye.retry_after_ms)),
+            Kind::Welcome(welcome) => {
+                up.handle_welcome(&welcome, &mut self.known, &mut self.intake)?;
+                let spread = Duration::from_millis(welcome.return_spread_ms.into());
+                self.reconnect.handle_online(now, spread);
+                self.events.push_back(Event::StatusChanged);
+            }
+            Kind::Diverged(diverged) => up.handle_diverged(&diverged, &self.known, &mut self.intake)?,
+            Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
+                let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
+                if let Some(number) = answered {
+                    self.requests.handle_answer(number);
+                    self.intake.handle_answered(number);
+                }
+            }
+            Kind::Outcomes(outcomes) => {
+                for outcome in outcomes.outcomes {
+                    self.outbox.handle_outcome(&outcome);
+                    self.known.tell(outcome.position);
+                    self.intake.push(Change::Outcome(outcome));
+                }
+            }
+            Kind::Hold(hold) => {
+                self.outbox.handle_hold(&hold, now);
+                self.events.push_back(Event::StatusChanged);
+            }
+            Kind::Settled(settled) => self.handle_settled(settled.sequence)?,
+            Kind::HistoryPage(page) => self.handle_page(page),
+            Kind::Failed(failed) => {
+                if self.requests.handle_answer(failed.number).is_some() {
+                    let result = Err(failed.error());
+                    self.events.push_back(Event::Answered { number: failed.number, result });
+                }
+            }
+            Kind::Signal(_) => {}
+            Kind::Hello(_)
+            | Kind::Continue(_)
+            | Kind::Op(_)
+            | Kind::Ack(_)
+            | Kind::History(_)
+            | Kind::Cancel(_)
+            | Kind::Sync(_)
+            | Kind::Ping(_)
+            | Kind::Pong(_) => {
+                return Err(Cause::ProtocolError(ProtocolFault::Rule("a server sent what only clients send")));
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_page(&mut self, page: HistoryPage) {
+        let number = page.number;
+        if self.requests.handle_answer(number).is_some() {
+            if let Some(highest) = page.entries.iter().map(|entry| entry.position).max() {
+                self.known.tell(highest);
+            }
+            self.intake.push(Change::Page(page));
+            self.intake.handle_answered(number);
+        }
+    }
+
+    /// The server has another history of this device's operations than we have: unless the answer is simply known
+    /// already, this profile was rolled back.
+    fn handle_settled(&mut self, sequence: u64) -> Result<(), Cause> {
+        if sequence <= self.outbox.confirmed_through() {
+            return Err(Cause::ProtocolError(ProtocolFault::Rule("an outcome that was known is settled anew")));
+        }
+        if let Line::Up(up) = &mut self.line {
+            up.phase = Phase::RolledBack;
+        }
+        if self.rollback_sync.is_none() {
+            self.rollback_sync = Some(self.requests.ask(Request::Sync));
+        }
+        Ok(())
+    }
+}
