@@ -187,21 +187,28 @@ impl Sending<'_> {
     }
 
     fn timed_out(&self) -> Exit {
-        let left = self.waiting.len();
+        let left = count(self.waiting.len());
         Exit::timed_out(format!(
-            "time is up; {left} messages are safe in the outbox and go out with the next connection"
+            "time is up; {left} safe in the outbox and will go out with the next connection"
         ))
     }
 
     fn give_up(&self) -> Exit {
-        let left = self.waiting.len();
+        let left = count(self.waiting.len());
         let why = self.client.status().borrow().cause_text.clone().unwrap_or_default();
-        Exit::failed(format!("{why}; {left} messages are safe in the outbox"))
+        Exit::failed(format!("{why}; {left} safe in the outbox"))
     }
 }
 
 fn closed() -> Exit {
     Exit::failed("the client ended unexpectedly; what was queued is safe in the outbox")
+}
+
+fn count(messages: usize) -> String {
+    match messages {
+        1 => "1 message is".to_owned(),
+        more => format!("{more} messages are"),
+    }
 }
 
 fn refusal_words(code: i32) -> &'static str {
