@@ -188,9 +188,7 @@ impl Sending<'_> {
 
     fn timed_out(&self) -> Exit {
         let left = count(self.waiting.len());
-        Exit::timed_out(format!(
-            "time is up; {left} safe in the outbox and will go out with the next connection"
-        ))
+        Exit::timed_out(format!("time is up; {left} safe in the outbox and will go out with the next connection"))
     }
 
     fn give_up(&self) -> Exit {

@@ -81,7 +81,6 @@ impl Client {
             directory: directory.clone(),
             options,
             process,
-            process_start_ms: wall_ms(),
             keeper: writer.clone(),
             commands: commanded,
             status: status_sender,
@@ -107,18 +106,17 @@ impl Client {
         messages: impl IntoIterator<Item = D>,
     ) -> Result<Vec<Queued>, SendError> {
         let to = Target::Public(room.to_owned());
-        let ops = messages.into_iter().map(|draft| {
+        let bodies = messages.into_iter().map(|draft| {
             let Draft { body, content_type, key } = draft.into();
             let key = key.map(|(key, line)| LineKey { key, line, hash: hash(room, &body) });
-            let body = NewBody::Send { to: to.clone(), body, content_type };
-            new_op(body, key)
+            (NewBody::Send { to: to.clone(), body, content_type }, key)
         });
-        self.append(ops.collect::<Result<_, _>>()?).await
+        self.append(new_ops(bodies.collect())?).await
     }
 
     /// Queues the entering of the public room of this name, which makes it where there is none.
     pub async fn enter(&self, room: &str) -> Result<Queued, SendError> {
-        let queued = self.append(vec![new_op(NewBody::Enter { name: room.to_owned() }, None)?]).await?;
+        let queued = self.append(new_ops(vec![(NewBody::Enter { name: room.to_owned() }, None)])?).await?;
         queued.into_iter().next().ok_or(SendError::Closed)
     }
 
@@ -176,9 +174,12 @@ impl Client {
         self.status.clone()
     }
 
-    /// Counts what was stored; wakes whoever waits for something to look at.
+    /// Counts what was stored; wakes whoever waits for something to look at. What happened before this call counts as
+    /// seen: look once, then wait.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.clone()
+        let mut changed = self.changed.clone();
+        changed.mark_unchanged();
+        changed
     }
 
     /// What a person should hear of, from now on.
@@ -246,12 +247,16 @@ impl From<Closed> for WaitError {
     }
 }
 
-fn new_op(body: NewBody, key: Option<LineKey>) -> Result<NewOp, SendError> {
-    let id = || match random() {
-        Ok(bytes) => Ok(OperationId(u64::from_ne_bytes(bytes))),
-        Err(error) => Err(SendError::System(error.to_string())),
-    };
-    Ok(NewOp { id: id()?, enter_id: id()?, composed_at_ms: wall_ms(), body, key })
+fn new_ops(bodies: Vec<(NewBody, Option<LineKey>)>) -> Result<Vec<NewOp>, SendError> {
+    const ID_BYTES: usize = 8;
+    // One system call for all: a sender of many messages feels one for each.
+    let mut random = vec![0; bodies.len() * 2 * ID_BYTES];
+    getrandom::fill(&mut random).map_err(|error| SendError::System(error.to_string()))?;
+    let mut ids = random.as_chunks::<ID_BYTES>().0.iter().map(|bytes| OperationId(u64::from_ne_bytes(*bytes)));
+    let mut next_id = || ids.next().ok_or_else(|| SendError::System("too few random numbers".to_owned()));
+    let composed_at_ms = wall_ms();
+    let mut new_op = |(body, key)| Ok(NewOp { id: next_id()?, enter_id: next_id()?, composed_at_ms, body, key });
+    bodies.into_iter().map(&mut new_op).collect()
 }
 
 /// Tells lines of a keyed input apart, over versions of this library.

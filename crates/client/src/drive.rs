@@ -36,7 +36,6 @@ pub(crate) struct Driving {
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
     pub(crate) process: u64,
-    pub(crate) process_start_ms: u64,
     pub(crate) keeper: Keeper,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) status: watch::Sender<Status>,

@@ -89,7 +89,8 @@ impl<'d> Holding<'d> {
             schedule: options.schedule,
             reconnect: options.reconnect,
             program: options.program.clone(),
-            process_start_ms: driving.process_start_ms,
+            // Of those that held the lock in turn the last one is the newest, whoever was started first.
+            process_start_ms: wall_ms(),
             process: driving.process,
             jitter_seed: u64::from_ne_bytes(random()?),
             ..Settings::default()

@@ -1,6 +1,9 @@
 //! One sender, one receiver, everything durable on both sides.
 
+use steadfast::Client;
 use steadfast_net::clock::BootClock;
+use steadfast_store::profile::OUTBOX_ROWS_MAX;
+use tokio::sync::watch;
 
 use super::Load;
 use super::scene::{Scene, stored};
@@ -14,6 +17,17 @@ const ROOM: &str = "bench";
 /// Entries of the room before the first message: two joins.
 const JOINS: u64 = 2;
 
+/// Waits until half of a full outbox has left.
+async fn drain(sender: &Client, changed: &mut watch::Receiver<u64>) -> Result<(), Exit> {
+    loop {
+        changed.changed().await.map_err(Exit::failed)?;
+        let size = sender.read(|profile| profile.outbox_size()).await.map_err(Exit::failed)?;
+        if size.map_err(Exit::failed)?.0 < OUTBOX_ROWS_MAX / 2 {
+            return Ok(());
+        }
+    }
+}
+
 pub(super) async fn run(load: &Load) -> Result<(), Exit> {
     let scene = Scene::set(load)?;
     let messages = load.messages.unwrap_or(MESSAGES);
@@ -26,8 +40,10 @@ pub(super) async fn run(load: &Load) -> Result<(), Exit> {
     let started = BootClock::now();
     let body = "x".repeat(load.size);
     let mut last = Vec::new();
+    let mut changed = sender.changes();
     let mut queued = 0;
     while queued < messages {
+        changed.mark_unchanged();
         let count = HANDFUL.min(messages - queued);
         let batch = (0..count).map(|_| body.as_str());
         match sender.send(ROOM, batch).await {
@@ -36,7 +52,7 @@ pub(super) async fn run(load: &Load) -> Result<(), Exit> {
                 queued += count;
             }
             Err(steadfast::SendError::Append(steadfast::AppendError::Full { .. })) => {
-                sender.changes().changed().await.map_err(Exit::failed)?;
+                drain(&sender, &mut changed).await?;
             }
             Err(error) => return Err(Exit::failed(error)),
         }

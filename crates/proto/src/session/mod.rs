@@ -277,6 +277,7 @@ impl Session {
 
     /// A deadline came.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.outbox.handle_timeout(now);
         if let Line::Up(up) = &mut self.line
             && let Err(error) = up.link.handle_timeout(now)
         {

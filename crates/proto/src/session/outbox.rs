@@ -122,12 +122,17 @@ impl Outbox {
         }
     }
 
+    /// A hold ends when its time is over.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.held = self.held.filter(|held| now < held.until);
+    }
+
     /// The next operation to send, if one may be.
     pub(super) fn poll_send(&mut self, now: Instant) -> Option<Op> {
-        if self.held.is_some_and(|held| now < held.until) {
+        self.handle_timeout(now);
+        if self.held.is_some() {
             return None;
         }
-        self.held = None;
         let index = self.rows.partition_point(|row| row.sequence < self.next_sequence);
         let row = self.rows.get(index)?;
         if row.sequence > self.confirmed_through + OPERATIONS_IN_FLIGHT_MAX {
