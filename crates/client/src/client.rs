@@ -13,11 +13,12 @@ use steadfast_store::profile::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::drive::{Command, Driving};
+use crate::driving::{Command, Driving};
 use crate::error::{AskError, OpenError, SendError, WaitError};
 use crate::keeper::{Closed, Keeper};
 use crate::notices::Notices;
 use crate::options::Options;
+use crate::random::random;
 use crate::status::Status;
 
 /// Commands that may wait for the task that drives.
@@ -265,10 +266,4 @@ fn hash(room: &str, body: &[u8]) -> [u8; 8] {
     let mut hash = [0; 8];
     hash.copy_from_slice(&digest[..8]);
     hash
-}
-
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], OpenError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| OpenError::System(error.to_string()))?;
-    Ok(bytes)
 }

@@ -6,7 +6,7 @@ use steadfast_proto::session::Request;
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::{DriverLock, ProfileError, Want};
 
-use crate::drive::{Asked, Command, Driving, Ended};
+use crate::driving::{Asked, Command, Driving, Ended};
 use crate::error::AskError;
 use crate::status::Status;
 use crate::wake;

@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::client::random;
-use crate::drive::{Asked, Command, Driving};
+use crate::driving::{Asked, Command, Driving};
 use crate::error::{AskError, OpenError};
+use crate::random::random;
 use crate::wake::Ear;
 
 /// How long what can't be stored now waits before it is tried again.

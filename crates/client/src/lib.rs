@@ -24,12 +24,14 @@
 
 mod client;
 mod drive;
+mod driving;
 mod error;
 mod follow;
 mod hold;
 mod keeper;
 mod notices;
 mod options;
+mod random;
 mod status;
 mod wake;
 

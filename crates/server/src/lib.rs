@@ -11,6 +11,7 @@ mod mailbox;
 mod reading;
 mod sequencer;
 mod shared;
+mod submission;
 
 pub use error::ServeError;
 pub use shared::{Config, SignUpPolicy};

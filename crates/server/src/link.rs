@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 
 use crate::mailbox::{Letter, Mailbox};
 use crate::reading::Read;
-use crate::sequencer::{Submission, Submitted};
 use crate::shared::{Shared, SignUpPolicy};
+use crate::submission::{Submission, Submitted};
 
 /// How long a client should wait when the sequencer has too much.
 const OVERLOADED_RETRY_MS: u32 = 100;

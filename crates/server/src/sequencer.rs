@@ -10,9 +10,9 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
 use steadfast_net::clock::{Timers, wall_ms};
-use steadfast_proto::hub::{Answer, Changes, Hub, SignUp, State};
+use steadfast_proto::hub::{Answer, Changes, Hub, State};
 use steadfast_proto::ids::{AccountId, DeviceId, LogId, Term};
-use steadfast_proto::wire::{Hold, HoldCause, Op, Refusal};
+use steadfast_proto::wire::{Hold, HoldCause, Refusal};
 use steadfast_store::server::{CommitError, Store};
 use tokio::sync::watch;
 
@@ -21,6 +21,7 @@ use crate::error::ServeError;
 use crate::mailbox::{Letter, Mailbox};
 use crate::reading::ReadQueue;
 use crate::shared::{Config, Shared};
+use crate::submission::{Submission, Submitted};
 
 /// Operations that may wait, over all connections.
 const SUBMISSIONS_MAX: usize = 32 * 1024;
@@ -33,32 +34,6 @@ const INDEX_RETRY_MS: u32 = 200;
 /// (room, chunk) pairs that may wait for the index, and how many make it worth a turn.
 const UNFOLDED_MAX: usize = 100_000;
 const UNFOLDED_TURN: usize = 512;
-
-/// What a connection hands to the sequencer.
-#[derive(Debug)]
-pub(crate) struct Submission {
-    /// Where the answer goes.
-    pub(crate) from: Arc<Mailbox>,
-    /// What it is.
-    pub(crate) what: Submitted,
-}
-
-#[derive(Debug)]
-pub(crate) enum Submitted {
-    SignUp(SignUp),
-    Op(DeviceId, Box<Op>),
-}
-
-impl Submission {
-    /// What it holds in memory, about.
-    pub(crate) fn bytes(&self) -> usize {
-        const OVERHEAD_BYTES: usize = 256;
-        match &self.what {
-            Submitted::SignUp(_) => OVERHEAD_BYTES,
-            Submitted::Op(_, op) => OVERHEAD_BYTES + prost::Message::encoded_len(op.as_ref()),
-        }
-    }
-}
 
 /// The sequencer's thread and the index's, to be stopped by whoever started them.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::mailbox::Mailbox;
 use crate::reading::ReadQueue;
-use crate::sequencer::Submission;
+use crate::submission::Submission;
 
 /// Bytes of operations that may wait for the sequencer, over all connections.
 const SUBMITTED_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -9,9 +9,9 @@ use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, LineDrop, ProfileError, Want};
 
 use super::{Applied, Asker, Connected, Holding, STORE_RETRY, connect, text_of_answer};
-use crate::client::random;
-use crate::drive::Command;
+use crate::driving::Command;
 use crate::error::AskError;
+use crate::random::random;
 use crate::status::Status;
 
 /// A loss that is not over.

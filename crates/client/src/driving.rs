@@ -1,0 +1,67 @@
+//! What the task behind a client owns, whether it drives the link or follows another process that does.
+
+use std::path::PathBuf;
+
+use steadfast_proto::session::Request;
+use steadfast_store::profile::DriverLock;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::error::AskError;
+use crate::keeper::Keeper;
+use crate::options::Options;
+use crate::status::Status;
+
+/// What a client asks of its task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// The outbox grew.
+    Appended,
+    /// Something of the server.
+    Ask(Request, Asked),
+    TryNow,
+    Stop,
+    Resume,
+    Close(oneshot::Sender<()>),
+}
+
+/// Where the answer to a request goes.
+pub(crate) type Asked = oneshot::Sender<Result<(), AskError>>;
+
+/// What the task owns, whether it drives or follows.
+#[derive(Debug)]
+pub(crate) struct Driving {
+    pub(crate) directory: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) process: u64,
+    pub(crate) keeper: Keeper,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) changed: watch::Sender<u64>,
+}
+
+/// Why a role ended.
+pub(crate) enum Ended {
+    /// The lock is ours: drive. What was asked while following goes along.
+    Lock(DriverLock, Vec<(Request, Asked)>),
+    /// The client is closed.
+    Closed(Option<oneshot::Sender<()>>),
+}
+
+impl Driving {
+    /// Something was stored, or may have been.
+    pub(crate) fn note_change(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Shows the status, if it says something new.
+    pub(crate) fn show(&self, status: Status) -> bool {
+        let mut told = false;
+        self.status.send_if_modified(|shown| {
+            told = !shown.says_the_same(&status);
+            let differs = *shown != status;
+            *shown = status;
+            differs
+        });
+        told
+    }
+}
