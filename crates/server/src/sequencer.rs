@@ -179,6 +179,10 @@ impl Run {
                 }
             }
         }
+        if changes.entries.is_empty() {
+            // Nothing to store, but it may have been noted whose link takes no more.
+            self.shared.hub().commit(&changes);
+        }
         answer(decided);
         self.wake_index(UNFOLDED_TURN);
         Ok(())
@@ -258,8 +262,12 @@ fn answer_full(decided: Vec<Decided>) {
     for decided in decided {
         match decided {
             Decided::SignUp(from, _) => from.put(Letter::SignUpHeld),
-            Decided::Op(from, device, sequence, _) => {
+            Decided::Op(from, device, sequence, answer) => {
                 if told.insert(device) {
+                    let sequence = match answer {
+                        Answer::Hold(hold) => hold.from_sequence,
+                        Answer::Outcome(_) | Answer::Settled(_) => sequence,
+                    };
                     let hold = hold(sequence, HoldCause::DiskFull, DISK_FULL_RETRY_MS);
                     from.put(Letter::Answers(vec![Answer::Hold(hold)]));
                 }

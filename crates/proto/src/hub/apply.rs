@@ -5,12 +5,16 @@ use super::draft::{Author, Draft};
 use super::state::{Account, Device, Kept, Room};
 use crate::ids::{AccountId, DeviceId, OperationId, RoomId, Term};
 use crate::names;
+use crate::session::OPERATIONS_IN_FLIGHT_MAX;
 use crate::wire::{self, HoldCause, Op, Refusal, RoomKind, RoomRef, entry::What, op::Body, room_ref::By};
 
 /// The longest message body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest content type, in bytes.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 128;
+
+/// How long a device waits that has not confirmed what it was answered.
+const UNCONFIRMED_RETRY_MS: u32 = 1_000;
 
 /// What is said to a device about one of its operations.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,13 +89,27 @@ impl Draft<'_> {
 
     /// Applies one operation of a device, if it is the next one.
     pub fn apply(&mut self, device_id: DeviceId, op: &Op) -> Answer {
+        let settled = self.is_settled(device_id);
         let Some(device) = self.device_mut(device_id) else {
             return Answer::Hold(hold(op.sequence, HoldCause::InDoubt));
         };
         confirm(device, op.confirmed_through);
         let (account, last_sequence) = (device.account, device.last_sequence);
+        if settled {
+            return Answer::Settled(wire::Settled { sequence: op.sequence, last_sequence });
+        }
         if op.sequence <= last_sequence {
-            return repeat(device, op);
+            let answer = repeat(device, op);
+            if matches!(answer, Answer::Settled(_)) {
+                self.changes.settled.insert(device_id);
+            }
+            return answer;
+        }
+        if op.sequence > device.confirmed_through + OPERATIONS_IN_FLIGHT_MAX {
+            return Answer::Hold(wire::Hold {
+                retry_after_ms: UNCONFIRMED_RETRY_MS,
+                ..hold(op.sequence, HoldCause::Rate)
+            });
         }
         if op.sequence > last_sequence + 1 {
             return Answer::Hold(hold(last_sequence + 1, HoldCause::Gap));

@@ -91,8 +91,6 @@ pub struct Connection {
     rest: Bytes,
     catchup: Option<Box<Catchup>>,
     replies: Option<Box<Replies>>,
-    /// Operations from here on were held: what comes is dropped until this one comes again.
-    held_from: Option<u64>,
     settled: bool,
     history_open: u8,
     /// The client asked whether we live: a good moment to say how far it has everything.
@@ -117,7 +115,6 @@ impl Connection {
             rest: Bytes::new(),
             catchup: None,
             replies: None,
-            held_from: None,
             settled: false,
             history_open: 0,
             through_due: false,
@@ -196,10 +193,7 @@ impl Connection {
         for answer in answers {
             match answer {
                 Answer::Outcome(outcome) => replies.outcomes.push_back(outcome),
-                Answer::Hold(hold) => {
-                    self.held_from = Some(self.held_from.map_or(hold.from_sequence, |f| f.min(hold.from_sequence)));
-                    replies.push_hold(hold);
-                }
+                Answer::Hold(hold) => replies.push_hold(hold),
                 Answer::Settled(settled) => {
                     self.settled = true;
                     replies.others.push_back(Kind::Settled(settled));
@@ -210,17 +204,11 @@ impl Connection {
 
     /// What `ReadChunks` asked for: everything of those rooms up to `covered_through` is in these.
     pub fn handle_chunks(&mut self, chunks: &[StoredChunk], covered_through: u64, hub: &mut Hub) {
-        if let Phase::Live(reader) = self.phase {
-            // The store may hold a batch that is not installed yet: who sees its entries is not settled here before
-            // it is, so what is beyond the committed head is left for the next read.
-            let (place, head) = (hub.place(reader), hub.state().head());
-            let account = self.account;
-            let wanted =
-                |room, position| position > place && position <= head && hub.state().sees(account, room, position);
-            match Catchup::new(chunks, covered_through.min(head), wanted) {
-                Ok(catchup) => self.catchup = Some(Box::new(catchup)),
-                Err(_) => self.say_bye(ByeReason::Overloaded, "what is stored can't be read", 1_000, hub),
-            }
+        let (Phase::Live(reader), Some(catchup)) = (&self.phase, &mut self.catchup) else { return };
+        let (place, account, state) = (hub.place(*reader), self.account, hub.state());
+        let wanted = |room, position| position > place && state.sees(account, room, position);
+        if catchup.handle_chunks(chunks, covered_through, wanted).is_err() {
+            self.say_bye(ByeReason::Overloaded, "what is stored can't be read", 1_000, hub);
         }
     }
 
@@ -321,7 +309,7 @@ impl Connection {
             Kind::History(history) => {
                 if self.history_open == HISTORY_OPEN_MAX {
                     self.fail_request(history.number, RequestError::Busy, "too many requests are open");
-                } else if hub.state().room(RoomId(history.room)).is_none() {
+                } else if !hub.state().knows(self.account, RoomId(history.room)) {
                     self.fail_request(history.number, RequestError::NoSuchRoom, "there is no such room");
                 } else {
                     self.history_open += 1;
@@ -347,15 +335,9 @@ impl Connection {
     }
 
     fn handle_op(&mut self, op: wire::Op) {
-        if self.settled {
-            return;
+        if !self.settled {
+            self.events.push_back(Event::Submit(Box::new(op)));
         }
-        match self.held_from {
-            Some(from) if op.sequence > from => return,
-            Some(_) => self.held_from = None,
-            None => {}
-        }
-        self.events.push_back(Event::Submit(Box::new(op)));
     }
 
     fn handle_bye(&mut self, reason: ByeReason, hub: &mut Hub) {
@@ -404,7 +386,7 @@ impl Connection {
                 (Some(unit), _) => self.rest = unit,
                 (None, Pull::Behind { rooms, after }) if rooms.is_empty() => hub.caught_up_to(reader, after),
                 (None, Pull::Behind { rooms, after }) => {
-                    self.catchup = Some(Box::new(Catchup::reading()));
+                    self.catchup = Some(Box::new(Catchup::reading(hub.state().head())));
                     self.events.push_back(Event::ReadChunks { rooms, after });
                     return;
                 }

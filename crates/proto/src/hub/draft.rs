@@ -1,5 +1,7 @@
 //! A draft: the state as it would be after the operations decided so far. Nothing of it counts until it is stored.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use super::membership::Membership;
@@ -33,15 +35,16 @@ pub(super) struct Author {
 #[derive(Debug)]
 pub struct Draft<'s> {
     state: &'s State,
+    settled: &'s BTreeSet<DeviceId>,
     head: u64,
     pub(super) changes: Changes,
 }
 
 impl<'s> Draft<'s> {
     /// A draft on top of the state. `now_ms` is the sequencer's wall clock; time never goes back.
-    pub fn new(state: &'s State, now_ms: u64) -> Self {
+    pub(super) fn new(state: &'s State, settled: &'s BTreeSet<DeviceId>, now_ms: u64) -> Self {
         let changes = Changes { at_ms: now_ms.max(state.last_at_ms), ..Changes::default() };
-        Self { state, head: state.head, changes }
+        Self { state, settled, head: state.head, changes }
     }
 
     /// What was decided, to be stored and then installed.
@@ -77,6 +80,11 @@ impl<'s> Draft<'s> {
         let room = room.map(|room| (room, room_sequence));
         self.changes.entries.push(NewEntry { position, room, unit: unit.into() });
         (position, room_sequence)
+    }
+
+    /// Whether a link of the device was answered `Settled`, in this batch or before.
+    pub(super) fn is_settled(&self, device: DeviceId) -> bool {
+        self.settled.contains(&device) || self.changes.settled.contains(&device)
     }
 
     pub(super) fn device(&self, id: DeviceId) -> Option<&Device> {

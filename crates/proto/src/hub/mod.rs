@@ -22,7 +22,7 @@ pub use rings::RING_BYTES_MAX;
 pub use rows::{BadRow, Row, RowKind};
 pub use state::{Account, Changes, Device, Kept, Room, State};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -53,12 +53,14 @@ pub struct Hub {
     state: State,
     rings: Rings,
     readers: Readers,
+    /// Devices whose present link was answered `Settled`.
+    settled: BTreeSet<DeviceId>,
 }
 
 impl Hub {
     /// A hub on a state as it was stored.
     pub fn new(state: State, ring_bytes_max: usize) -> Self {
-        Self { state, rings: Rings::new(ring_bytes_max), readers: Readers::default() }
+        Self { state, rings: Rings::new(ring_bytes_max), readers: Readers::default(), settled: BTreeSet::new() }
     }
 
     /// The committed state.
@@ -73,16 +75,20 @@ impl Hub {
 
     /// A draft to decide a batch on.
     pub fn draft(&self, now_ms: u64) -> Draft<'_> {
-        Draft::new(&self.state, now_ms)
+        Draft::new(&self.state, &self.settled, now_ms)
     }
 
     /// Installs changes that are stored and synced; gives the readers to wake, each once, in order.
     pub fn commit(&mut self, changes: &Changes) -> Vec<ReaderId> {
         let mut woken = BTreeSet::new();
+        self.settled.extend(&changes.settled);
+        let mut heads: BTreeMap<RoomId, u64> = BTreeMap::new();
         for entry in &changes.entries {
             if let Some((room, _)) = entry.room {
-                let head_before = self.state.rooms.get(&room).map_or(0, |room| room.head_position);
-                self.rings.push(room, entry, head_before);
+                let before = || self.state.rooms.get(&room).map_or(0, |room| room.head_position);
+                let head = heads.entry(room).or_insert_with(before);
+                self.rings.push(room, entry, *head);
+                *head = entry.position;
             }
         }
         let joined: Vec<_> = changes.members.iter().map(|(&key, membership)| (key, membership.is_open())).collect();
@@ -113,6 +119,7 @@ impl Hub {
         place: Option<u64>,
     ) -> Result<(ReaderId, Option<ReaderId>), ByeReason> {
         let evicted = self.readers.succession(device, &incarnation)?;
+        self.settled.remove(&device);
         if let Some((old, reason)) = evicted
             && let Some(reader) = self.readers.get_mut(old)
         {
@@ -125,7 +132,9 @@ impl Hub {
 
     /// The link is gone.
     pub fn detach(&mut self, reader: ReaderId) {
-        self.readers.detach(&self.state, reader);
+        if let Some(device) = self.readers.detach(&self.state, reader) {
+            self.settled.remove(&device);
+        }
     }
 
     /// Why the reader has to leave, if it has to.

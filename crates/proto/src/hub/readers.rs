@@ -94,16 +94,19 @@ impl Readers {
         id
     }
 
-    pub(super) fn detach(&mut self, state: &State, id: ReaderId) {
-        let Some(reader) = self.slots.get_mut(id.0 as usize).and_then(Option::take) else { return };
+    /// Gives the device, if this was its present link.
+    pub(super) fn detach(&mut self, state: &State, id: ReaderId) -> Option<DeviceId> {
+        let reader = self.slots.get_mut(id.0 as usize).and_then(Option::take)?;
         self.free.push(id.0);
         remove(&mut self.by_account, &reader.account, id);
         for (room, _, _) in state.rooms_of(reader.account) {
             remove(&mut self.by_room, &room, id);
         }
-        if self.by_device.get(&reader.device).is_some_and(|&(holder, _)| holder == id) {
+        let present = self.by_device.get(&reader.device).is_some_and(|&(holder, _)| holder == id);
+        if present {
             self.by_device.remove(&reader.device);
         }
+        present.then_some(reader.device)
     }
 
     /// Lists anew what the reader has not got, by where its rooms stand.

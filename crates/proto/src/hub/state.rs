@@ -87,6 +87,8 @@ pub struct Changes {
     pub term: Option<Term>,
     /// The time given to the entries, Unix milliseconds.
     pub at_ms: u64,
+    /// Devices that were answered `Settled`: no operation of theirs is taken until they link anew.
+    pub settled: BTreeSet<DeviceId>,
     pub(super) accounts: BTreeMap<AccountId, Account>,
     pub(super) devices: BTreeMap<DeviceId, Device>,
     pub(super) rooms: BTreeMap<RoomId, Room>,
@@ -165,6 +167,12 @@ impl State {
     /// Whether History gives the account a room's entry at this position.
     pub fn may_read(&self, account: AccountId, room: RoomId, position: u64) -> bool {
         self.rooms.get(&room).is_some_and(|room| room.kind == RoomKind::Public) || self.sees(account, room, position)
+    }
+
+    /// Whether the account may learn that there is such a room.
+    pub fn knows(&self, account: AccountId, room: RoomId) -> bool {
+        let public = self.rooms.get(&room).is_some_and(|room| room.kind == RoomKind::Public);
+        public || self.members.contains_key(&(room, account))
     }
 
     /// Makes what a draft decided the state. Call it after the changes are stored and synced, never before.

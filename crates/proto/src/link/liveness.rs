@@ -165,20 +165,23 @@ impl Liveness {
         }
     }
 
-    /// A pong came.
-    pub fn handle_pong(&mut self, number: u32, now: Instant) {
+    /// A pong came. Gives whether a ping had asked for it.
+    pub fn handle_pong(&mut self, number: u32, now: Instant) -> bool {
+        let mut asked = false;
         while let Some(&(waiting, left)) = self.pings_waiting.front() {
             if waiting > number {
                 break;
             }
             self.pings_waiting.pop_front();
             if waiting == number {
+                asked = true;
                 self.rtt.sample(now.since(left));
             }
         }
         if self.pings_waiting.is_empty() {
             self.pings_waiting = VecDeque::new();
         }
+        asked
     }
 
     /// How many bytes the transport still holds, and how fast the line was measured to carry them.
@@ -228,9 +231,7 @@ impl Liveness {
             return Verdict::Wait;
         }
         if now.since(deadline) > LATE {
-            self.woke_at = Some(now);
-            self.ping_pending = true;
-            return Verdict::Woke;
+            return self.wake(now);
         }
         match beat {
             Beat::Ping => {
@@ -241,6 +242,13 @@ impl Liveness {
                 Verdict::Dead { silent_for: now.since(self.last_inbound), woke: self.is_waking(now) }
             }
         }
+    }
+
+    /// A deadline of the link's was slept through: ask, and grant one new bound.
+    pub(super) fn wake(&mut self, now: Instant) -> Verdict {
+        self.woke_at = Some(now);
+        self.ping_pending = true;
+        Verdict::Woke
     }
 
     /// The last sign of life, or the wake-up that grants a new bound.

@@ -23,6 +23,10 @@ use liveness::Verdict;
 
 /// How long a handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take while the peer answers pings: it has Hello and works on it (a sign-up waits for a disk).
+const HANDSHAKE_BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+/// A deadline that fires later than this was slept through.
+const LATE: Duration = Duration::from_millis(500);
 /// How long one part (16 KiB at most) may take from its first byte to its last.
 const PART_TIMEOUT: Duration = Duration::from_secs(30);
 /// Control frames of the owner that may wait for the socket.
@@ -82,6 +86,7 @@ pub struct Link {
     pong_due: Option<u32>,
     pinged: bool,
     handshake_until: Option<Instant>,
+    opened_at: Instant,
     part_since: Option<Instant>,
 }
 
@@ -98,6 +103,7 @@ impl Link {
             pong_due: None,
             pinged: false,
             handshake_until: Some(now + HANDSHAKE_TIMEOUT),
+            opened_at: now,
             part_since: None,
         }
     }
@@ -135,7 +141,10 @@ impl Link {
                 }
                 Kind::Pong(pong) => {
                     check_count(pong.frames_before, pong.bytes_before, &received)?;
-                    self.liveness.handle_pong(pong.number, now);
+                    let asked = self.liveness.handle_pong(pong.number, now);
+                    if asked && self.handshake_until.is_some() {
+                        self.handshake_until = Some(self.opened_at + HANDSHAKE_BUSY_TIMEOUT);
+                    }
                 }
                 _ => return Ok(Some(received)),
             }
@@ -151,7 +160,14 @@ impl Link {
 
     /// Judges the deadlines that have come.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        match self.liveness.handle_timeout(now) {
+        let (deadline, timer) = self.poll_timeout();
+        let late = now.since(deadline) > LATE;
+        let verdict = match timer {
+            Timer::Beat(_) => self.liveness.handle_timeout(now),
+            Timer::Handshake | Timer::SlowFrame if late => self.liveness.wake(now),
+            Timer::Handshake | Timer::SlowFrame => Verdict::Wait,
+        };
+        match verdict {
             Verdict::Dead { woke: true, .. } => return Err(LinkError::WokeFromSleep),
             Verdict::Dead { silent_for, woke: false } => return Err(LinkError::Silent { silent_for }),
             // What was slept through says nothing about the peer's other deadlines either.

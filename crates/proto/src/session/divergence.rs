@@ -13,6 +13,8 @@ pub fn common_position(told: &[(Term, u64)], server: &[TermStart], head: u64) ->
     let end_of = |index: usize| server.get(index + 1).map_or(head, |next| next.first_position.saturating_sub(1));
     told.iter()
         .rev()
+        // A term that has told nothing yet, as the one that the present link's Welcome brought, says nothing.
+        .filter(|&&(_, highest)| highest > 0)
         .find_map(|&(term, highest)| {
             let index = server.iter().position(|start| start.term == term.0)?;
             Some(highest.min(end_of(index)))
@@ -40,6 +42,12 @@ mod tests {
     fn a_backup_restored_under_a_new_term_parts_where_the_backup_ended() {
         // The backup held term 1 up to 50; after the restore term 9 opened at 51.
         let told = [(Term(1), 80)];
+        assert_eq!(common_position(&told, &starts(&[(1, 1), (9, 51)]), 60), 50);
+    }
+
+    #[test]
+    fn the_term_that_the_present_link_brought_says_nothing_yet() {
+        let told = [(Term(1), 80), (Term(9), 0)];
         assert_eq!(common_position(&told, &starts(&[(1, 1), (9, 51)]), 60), 50);
     }
 

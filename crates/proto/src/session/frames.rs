@@ -17,7 +17,11 @@ impl Session {
                 self.reconnect.handle_online(now, spread);
                 self.events.push_back(Event::StatusChanged);
             }
-            Kind::Diverged(diverged) => up.handle_diverged(&diverged, &self.known, &mut self.intake)?,
+            Kind::Diverged(diverged) => {
+                up.handle_diverged(&diverged, &self.known, &mut self.intake)?;
+                // What was asked of it before it knew where to begin was dropped.
+                self.requests.handle_link();
+            }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
                 let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
                 if let Some(number) = answered {

@@ -49,9 +49,21 @@ impl Intake {
         Some(std::mem::take(&mut self.gathering))
     }
 
+    /// What came and needs no storing, once nothing before it is being stored: it is as good as stored.
+    pub(super) fn poll_nothing_to_store(&mut self) -> Option<Mark> {
+        let idle = self.storing.is_none() && self.gathering.is_empty();
+        let idle = idle && self.mark.stream_bytes > 0 && self.mark.answered.is_empty();
+        idle.then(|| std::mem::take(&mut self.mark))
+    }
+
     /// The batch that was being stored is.
     pub(super) fn handle_stored(&mut self) -> Option<Mark> {
         self.storing.take().map(|(mark, _)| mark)
+    }
+
+    /// Whether what is stored next, or being stored, changes what the session believes.
+    pub(super) fn is_reset_pending(&self) -> bool {
+        self.mark.resets || self.storing.as_ref().is_some_and(|(mark, _)| mark.resets)
     }
 
     /// Since when the batch under way is being stored.

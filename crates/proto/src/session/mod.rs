@@ -265,6 +265,7 @@ impl Session {
                 Err(error) => self.end(now, cause_of(error)),
             }
         }
+        self.acknowledge_unstored();
         self.settle_awaiting();
     }
 
@@ -293,6 +294,10 @@ impl Session {
     /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
         let Line::Up(up) = &mut self.line else { return out.append(&mut self.farewell) };
+        // Who we are and where we stand is about to change: Hello waits for that.
+        if up.phase == Phase::Fresh && self.intake.is_reset_pending() {
+            return;
+        }
         up.transmit(now, &self.known, &self.settings, &mut self.outbox, &mut self.requests, out);
         if self.outbox.is_awaiting() || self.requests.is_awaiting() {
             up.link.liveness_mut().handle_sent_awaiting(now);
@@ -347,6 +352,7 @@ impl Session {
         {
             up.acknowledge(stored.position, mark.stream_bytes);
         }
+        self.acknowledge_unstored();
         for number in mark.answered {
             if self.rollback_sync == Some(number) {
                 self.rollback_sync = None;
@@ -367,13 +373,19 @@ impl Session {
     // ---- inside
 
     fn handle_reset(&mut self, resume: Resume) {
-        let account = self.known.account;
         let confirmed_through = resume.confirmed_through;
         let new_device = resume.identity.device_id != self.known.identity.device_id;
-        self.known = Known::new(resume);
-        self.known.account = account;
+        if new_device {
+            // Only who we are changed: entries that came meanwhile are taken in already.
+            self.known.identity = resume.identity;
+        } else {
+            let account = self.known.account;
+            self.known = Known::new(resume);
+            self.known.account = account;
+        }
         self.outbox.handle_reset(confirmed_through);
         match &mut self.line {
+            Line::Up(up) if up.phase == Phase::Fresh => {}
             Line::Up(up) if up.phase == Phase::GoingBack && !new_device => {
                 up.go_on(self.known.place.map_or(0, |place| place.position), confirmed_through);
             }
@@ -383,6 +395,17 @@ impl Session {
                 self.connect();
             }
             Line::Offline { .. } | Line::Connecting | Line::Stopped => {}
+        }
+    }
+
+    /// Frames of the entries lane that say nothing to store are acknowledged, too: they cost credit like any.
+    fn acknowledge_unstored(&mut self) {
+        if let Some(mark) = self.intake.poll_nothing_to_store()
+            && let Some(position) = self.known.place.map(|place| place.position)
+            && let Some(up) = self.up_mut()
+            && up.number == mark.link
+        {
+            up.acknowledge(position, mark.stream_bytes);
         }
     }
 

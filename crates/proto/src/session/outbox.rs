@@ -47,6 +47,8 @@ pub(super) struct Outbox {
     sent_through: u64,
     answered_through: u64,
     held: Option<Held>,
+    /// Where a gap made us go back to, until that one is answered.
+    gone_back_to: Option<u64>,
     entered: BTreeMap<OperationId, RoomId>,
 }
 
@@ -88,6 +90,7 @@ impl Outbox {
         self.sent_through = 0;
         self.answered_through = 0;
         self.held = None;
+        self.gone_back_to = None;
     }
 
     /// Somebody appended rows.
@@ -127,14 +130,14 @@ impl Outbox {
         self.held = self.held.filter(|held| now < held.until);
     }
 
-    /// The next operation to send, if one may be.
-    pub(super) fn poll_send(&mut self, now: Instant) -> Option<Op> {
+    /// The next operation to send, if one may be and its body has at most `bytes_max` bytes.
+    pub(super) fn poll_send(&mut self, now: Instant, bytes_max: u64) -> Option<Op> {
         self.handle_timeout(now);
         if self.held.is_some() {
             return None;
         }
         let index = self.rows.partition_point(|row| row.sequence < self.next_sequence);
-        let row = self.rows.get(index)?;
+        let row = self.rows.get(index).filter(|row| row_bytes(row) as u64 <= bytes_max)?;
         if row.sequence > self.confirmed_through + OPERATIONS_IN_FLIGHT_MAX {
             return None;
         }
@@ -148,6 +151,7 @@ impl Outbox {
 
     pub(super) fn handle_outcome(&mut self, outcome: &wire::Outcome) {
         self.answered_through = self.answered_through.max(outcome.sequence);
+        self.gone_back_to = self.gone_back_to.filter(|&from| from > outcome.sequence);
         if outcome.refusal == 0 && outcome.room != 0 {
             self.remember_entered(OperationId(outcome.id), RoomId(outcome.room));
         }
@@ -155,17 +159,24 @@ impl Outbox {
 
     /// The server did not apply what came from this sequence on.
     pub(super) fn handle_hold(&mut self, hold: &wire::Hold, now: Instant) {
-        // A gap only says what we know while an obstacle is waited for: it must not shorten the wait.
-        if hold.cause() == HoldCause::Gap && self.held.is_some() {
-            return;
+        let from = hold.from_sequence;
+        if hold.cause() == HoldCause::Gap {
+            // Whatever was under way behind the gap says the same once more. What was sent since we went back is
+            // answered by itself.
+            if self.gone_back_to == Some(from) {
+                return;
+            }
+            self.gone_back_to = Some(from);
+            // A gap must not shorten the wait for another obstacle.
+            self.next_sequence = if self.held.is_some() { self.next_sequence.min(from) } else { from };
+        } else {
+            self.gone_back_to = None;
+            self.next_sequence = from;
+            self.held =
+                Some(Held { cause: hold.cause(), until: now + Duration::from_millis(hold.retry_after_ms.into()) });
         }
-        self.next_sequence = hold.from_sequence;
-        self.answered_through = self.answered_through.max(hold.from_sequence.saturating_sub(1));
-        self.sent_through = self.sent_through.min(hold.from_sequence.saturating_sub(1));
-        if hold.retry_after_ms > 0 {
-            let until = now + Duration::from_millis(hold.retry_after_ms.into());
-            self.held = Some(Held { cause: hold.cause(), until });
-        }
+        self.answered_through = self.answered_through.max(from.saturating_sub(1));
+        self.sent_through = self.sent_through.min(from.saturating_sub(1));
     }
 
     /// Outcomes up to this sequence are stored.

@@ -86,7 +86,11 @@ impl Reconnect {
         let pause = match step {
             NextStep::Now => Duration::ZERO,
             NextStep::Wait { ms } => Duration::from_millis(ms.into()),
-            NextStep::Backoff if self.failures == 0 => self.jitter.up_to(self.return_spread),
+            // A server that is gone without a word lost all its clients in one moment.
+            NextStep::Backoff if was_online.is_some() => {
+                let spread = self.jitter.up_to(self.return_spread);
+                if self.failures == 0 { spread } else { spread.max(self.pause()) }
+            }
             NextStep::Backoff => self.pause(),
             NextStep::AskUser | NextStep::Never => return None,
         };

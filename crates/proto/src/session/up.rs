@@ -111,7 +111,11 @@ impl Up {
             self.link.send(now, request, out);
         }
         while self.may_operate() && out.len() - start < TRANSMIT_BYTES {
-            let Some(op) = outbox.poll_send(now) else { break };
+            let room = match self.phase {
+                Phase::Greeting => FIRST_FLIGHT_BYTES_MAX.saturating_sub(self.first_flight_bytes),
+                Phase::Fresh | Phase::Live | Phase::GoingBack | Phase::RolledBack => u64::MAX,
+            };
+            let Some(op) = outbox.poll_send(now, room) else { break };
             let bytes = self.link.send(now, Kind::Op(op), out);
             if self.phase == Phase::Greeting {
                 self.first_flight_bytes += bytes;
@@ -272,10 +276,14 @@ fn check_order(entry: &wire::Entry, known: &mut Known) -> Result<(), Cause> {
     match known.rooms.get(&room) {
         Some(&Some(last)) if entry.room_sequence == last + 1 => {}
         Some(None) => {}
-        _ if begins => {}
-        Some(_) | None => return Err(Cause::Hole),
+        None if begins => {}
+        Some(Some(_)) | None => return Err(Cause::Hole),
     }
-    known.rooms.insert(room, Some(entry.room_sequence));
+    match &entry.what {
+        // Should one's membership begin anew, it may do so anywhere behind this.
+        Some(What::Left(left)) if left.account == known.account.0 => known.rooms.remove(&room),
+        _ => known.rooms.insert(room, Some(entry.room_sequence)),
+    };
     Ok(())
 }
 

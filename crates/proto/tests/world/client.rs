@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId};
-use steadfast_proto::session::{Cause, Change, Event, Identity, Load, Request, Session, Settings, State};
+use steadfast_proto::session::{Cause, Change, Event, Identity, Load, Request, Session, Settings};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, Op, RoomRef, op::Body};
 
@@ -31,20 +31,6 @@ pub(crate) struct Client {
     pub(crate) drops: Vec<(Instant, Cause)>,
     /// All operations that `append` accepted, in order.
     pub(crate) made: Vec<OperationId>,
-}
-
-impl Client {
-    pub(crate) fn is_online(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.status().state == State::Online)
-    }
-
-    pub(crate) fn storing_bytes(&self) -> usize {
-        let bytes = |change: &Change| match change {
-            Change::Entry(entry) => prost::Message::encoded_len(entry),
-            _ => 0,
-        };
-        self.storing.iter().flatten().map(bytes).sum()
-    }
 }
 
 impl World {
@@ -172,8 +158,13 @@ impl World {
             return;
         }
         let Some(session) = &mut there.session else { return };
-        let mut rows: Vec<Op> =
-            there.profile.outbox.range(load.after_sequence + 1..).take(LOAD_ROWS_MAX + 1).map(|(_, op)| op.clone()).collect();
+        let mut rows: Vec<Op> = there
+            .profile
+            .outbox
+            .range(load.after_sequence + 1..)
+            .take(LOAD_ROWS_MAX + 1)
+            .map(|(_, op)| op.clone())
+            .collect();
         let more = rows.len() > LOAD_ROWS_MAX;
         rows.truncate(LOAD_ROWS_MAX);
         session.handle_loaded(load.generation, rows, more);

@@ -1,1 +1,63 @@
-//! later
+//! A client's profile is restored from a copy.
+
+use crate::oracle::{check_operations, check_streams, come_to_rest, positions_of};
+use crate::random::for_each_seed;
+use crate::sim::World;
+
+const WRITTEN_OFFLINE: usize = 40;
+
+#[test]
+fn a_profile_restored_from_a_copy_goes_on_as_a_new_device_with_nothing_lost_or_doubled() {
+    for_each_seed(0..250, |seed| {
+        let mut world = World::any(seed);
+        let (ann, bob) = (world.add_client("ann"), world.add_client("bob"));
+        let lobby = world.enter(ann, "lobby");
+        let lobby_of_bob = world.enter(bob, "lobby");
+        for _ in 0..world.random.below(5) {
+            world.send_entered(bob, lobby_of_bob, 20);
+        }
+        come_to_rest(&mut world);
+        // The copy holds some messages that the original sends later.
+        world.crash_client(bob);
+        let queued = world.random.below(25);
+        for _ in 0..queued {
+            world.send_entered(bob, lobby_of_bob, 1_500);
+        }
+        let (copied, made) = (world.clients[bob].profile.clone(), world.clients[bob].made.clone());
+        let sent_since = if world.random.percent(30) { 0 } else { world.random.below(WRITTEN_OFFLINE + 10) };
+        for _ in 0..sent_since {
+            world.send_entered(bob, lobby_of_bob, 40);
+        }
+        come_to_rest(&mut world);
+        world.crash_client(bob);
+        let originals = std::mem::take(&mut world.clients[bob].made);
+        world.clients[bob].profile = copied;
+        world.clients[bob].made = made;
+        for _ in 0..WRITTEN_OFFLINE {
+            world.send_entered(bob, lobby_of_bob, 50);
+        }
+        world.start_client(bob);
+        for _ in 0..world.random.below(8) {
+            let pause = world.random.ms(0, 900);
+            world.run_for(pause);
+            world.send_entered(ann, lobby, 60);
+            match world.random.below(3) {
+                0 => world.cut_any(bob),
+                1 => {
+                    world.crash_client(bob);
+                    world.start_client(bob);
+                }
+                _ => {}
+            }
+        }
+        come_to_rest(&mut world);
+        check_operations(&world);
+        check_streams(&world);
+        for id in originals {
+            assert_eq!(positions_of(&world, id).len(), 1, "{id} of the original");
+        }
+        let new_devices = world.clients[bob].profile.new_devices;
+        assert!(new_devices <= 1, "a profile that was copied once is renewed once");
+        assert!(new_devices == 1 || sent_since == 0, "another history under the same numbers is found out");
+    });
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast_proto::ids::OperationId;
-use steadfast_proto::session::Request;
+use steadfast_proto::session::{Request, Session};
 use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{Entry, entry::What};
 
@@ -59,13 +59,11 @@ pub(crate) fn come_to_rest(world: &mut World) {
 fn describe(world: &World) -> String {
     let of = |client: &crate::client::Client| {
         let outbox: Vec<_> = client.profile.outbox.keys().collect();
-        let status = client.session.as_ref().map(|session| session.status());
+        let status = client.session.as_ref().map(Session::status);
         let last = client.drops.last();
         format!("\n  outbox {outbox:?}, place {:?}, {status:?}, last drop {last:?}", client.profile.place)
     };
     let server = format!("\n  head {}", world.server.disk.head);
-    eprintln!("DEBUG {:#?}", world.server.conns);
-    eprintln!("DEBUG {:#?}", world.server.hub.as_ref().map(|h| h.state().rooms_of(steadfast_proto::ids::AccountId(world.clients[0].profile.identity.account.0)).map(|r| format!("{r:?}")).collect::<Vec<_>>()));
     world.clients.iter().map(of).chain([server]).collect()
 }
 
@@ -109,7 +107,7 @@ pub(crate) fn check_operations(world: &World) {
     }
 }
 
-/// Where each operation stands, by its id.
+/// Where an operation stands.
 pub(crate) fn positions_of(world: &World, id: OperationId) -> Vec<u64> {
     let log = world.server.disk.entries();
     log.iter().filter(|entry| entry.id == id.0 && is_the_operations_own(entry)).map(|entry| entry.position).collect()

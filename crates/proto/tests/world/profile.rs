@@ -35,7 +35,8 @@ pub(crate) struct Profile {
     /// Messages of a history that was given up, and operations that only it held.
     pub(crate) aside: Vec<Entry>,
     pub(crate) fates_aside: BTreeMap<OperationId, Fate>,
-    pub(crate) divergences: usize,
+    /// The common position of each parting of histories.
+    pub(crate) commons: Vec<u64>,
     pub(crate) new_devices: usize,
 }
 
@@ -58,7 +59,7 @@ impl Profile {
             entered: BTreeMap::new(),
             aside: Vec::new(),
             fates_aside: BTreeMap::new(),
-            divergences: 0,
+            commons: Vec::new(),
             new_devices: 0,
         }
     }
@@ -146,9 +147,21 @@ impl Profile {
         assert!(entry.position > self.position(), "an entry came twice: {} at {}", entry.position, self.position());
         self.move_place(entry.position);
         self.stream.push(entry.position);
-        self.rooms.insert(RoomId(entry.room), Some(entry.room_sequence));
+        self.follow(&entry);
         self.take_own(&entry, entered);
         self.keep(entry);
+    }
+
+    /// Notes where a room stands; one that was left begins anew, should it be entered again.
+    fn follow(&mut self, entry: &Entry) {
+        match &entry.what {
+            Some(What::Left(left)) if left.account == self.identity.account.0 => {
+                self.rooms.remove(&RoomId(entry.room));
+            }
+            _ => {
+                self.rooms.insert(RoomId(entry.room), Some(entry.room_sequence));
+            }
+        }
     }
 
     /// One's own operation that came back needs no other answer.
@@ -215,17 +228,17 @@ impl Profile {
     }
 
     fn apply_diverged(&mut self, common: u64, last_sequence: u64) {
-        self.divergences += 1;
+        self.commons.push(common);
         let messages = std::mem::take(&mut self.messages);
         let (kept, aside) = messages.into_iter().partition(|(_, entry)| entry.position <= common);
         self.messages = kept;
         self.aside.extend(aside.into_values());
         self.stream.retain(|&position| position <= common);
-        for (&room, last) in &mut self.rooms {
-            let held = self.messages.range((room, 0)..=(room, u64::MAX)).next_back().map(|(&(_, last), _)| last);
-            let base = self.base_rooms.get(&room).copied().filter(|_| self.base.is_some_and(|base| base <= common));
-            *last = held.max(base);
-        }
+        let base_holds = self.base.is_some_and(|base| base <= common);
+        self.rooms = self.base_rooms.iter().map(|(&room, &last)| (room, Some(last).filter(|_| base_holds))).collect();
+        let mut entries: Vec<Entry> = self.messages.values().cloned().collect();
+        entries.sort_by_key(|entry| entry.position);
+        entries.iter().for_each(|entry| self.follow(entry));
         self.base = self.base.map(|base| base.min(common));
         let fates = std::mem::take(&mut self.fates);
         let beyond = |fate: &Fate| matches!(fate, Fate::Accepted { position } if *position > common);

@@ -15,6 +15,8 @@ use crate::sim::{Task, World};
 
 /// How long a device waits when the disk is full.
 const DISK_FULL_RETRY_MS: u32 = 100;
+/// How long a device waits when too much waits for the sequencer.
+const OVERLOADED_RETRY_MS: u32 = 50;
 
 #[derive(Clone, Debug)]
 struct Chunk {
@@ -50,7 +52,7 @@ enum Submitted {
 #[derive(Debug)]
 enum Decided {
     SignUp(Result<AccountId, ()>),
-    Op(DeviceId, Answer),
+    Op(DeviceId, u64, Answer),
 }
 
 #[derive(Debug)]
@@ -69,13 +71,13 @@ pub(crate) struct Server {
     run: u64,
     queue: VecDeque<(u64, Submitted)>,
     batch: Option<Batch>,
-    /// Links from which nothing more is taken.
-    settled: BTreeSet<u64>,
     /// The disk takes nothing, and the batches that it refused.
     pub(crate) disk_full: bool,
     pub(crate) refused_batches: usize,
-    /// No connection gets an answer that it did not have when this was set.
-    pub(crate) links_made: u64,
+    /// Whether a refused batch is answered with the first operation that was in it, whatever is known of it.
+    pub(crate) holds_name_any: bool,
+    /// Operations that may wait for the sequencer.
+    pub(crate) queue_max: usize,
 }
 
 impl Disk {
@@ -156,10 +158,10 @@ impl Server {
             run: 0,
             queue: VecDeque::new(),
             batch: None,
-            settled: BTreeSet::new(),
             disk_full: false,
             refused_batches: 0,
-            links_made: 0,
+            holds_name_any: false,
+            queue_max: usize::MAX,
         }
     }
 
@@ -204,7 +206,6 @@ impl World {
     pub(crate) fn server_accept(&mut self, wire: u64) {
         let core = Connection::new(link::ACTIVE_BOUND, link::IDLE_BOUND, self.now);
         self.server.conns.insert(wire, Conn { core, sign_up: None, admitted: None, closing: false });
-        self.server.links_made += 1;
     }
 
     pub(crate) fn server_bytes(&mut self, wire: u64, bytes: &[u8]) {
@@ -264,10 +265,7 @@ impl World {
             let after = self.random.ms(0, 4);
             match event {
                 Event::Greeted(hello) => self.greet(wire, &hello),
-                Event::Submit(op) => {
-                    let device = self.server.conns[&wire].core.device().1;
-                    self.submit(wire, Submitted::Op(device, op));
-                }
+                Event::Submit(op) => self.submit_op(wire, op),
                 Event::ReadChunks { rooms, after: place } => {
                     self.later(after, Task::Chunks { wire, rooms, after: place });
                 }
@@ -333,6 +331,17 @@ impl World {
 
     // ---- the sequencer
 
+    fn submit_op(&mut self, wire: u64, op: Box<Op>) {
+        let Some(conn) = self.server.conns.get_mut(&wire) else { return };
+        if self.server.queue.len() >= self.server.queue_max {
+            let cause = HoldCause::Overloaded.into();
+            let hold = Hold { from_sequence: op.sequence, cause, retry_after_ms: OVERLOADED_RETRY_MS };
+            return conn.core.handle_answers(vec![Answer::Hold(hold)]);
+        }
+        let device = conn.core.device().1;
+        self.submit(wire, Submitted::Op(device, op));
+    }
+
     fn submit(&mut self, wire: u64, what: Submitted) {
         self.server.queue.push_back((wire, what));
         self.sequence();
@@ -354,13 +363,9 @@ impl World {
                 Submitted::SignUp(sign_up) => {
                     decided.push((wire, Decided::SignUp(draft.sign_up(&sign_up).map_err(|_| ()))));
                 }
-                Submitted::Op(..) if self.server.settled.contains(&wire) => {}
                 Submitted::Op(device, op) => {
                     let answer = draft.apply(device, &op);
-                    if matches!(answer, Answer::Settled(_)) {
-                        self.server.settled.insert(wire);
-                    }
-                    decided.push((wire, Decided::Op(device, answer)));
+                    decided.push((wire, Decided::Op(device, op.sequence, answer)));
                 }
             }
         }
@@ -390,7 +395,7 @@ impl World {
         }
         let (Some(batch), Some(hub)) = (self.server.batch.take(), &mut self.server.hub) else { return };
         let mut woken = Vec::new();
-        if !batch.full && !batch.changes.entries.is_empty() {
+        if !batch.full {
             woken = hub.commit(&batch.changes);
         }
         let answers = if batch.full { self.hold_all(batch.decided) } else { self.answers(batch.decided) };
@@ -424,7 +429,7 @@ impl World {
                         self.later(Duration::ZERO, Task::Admit { wire });
                     }
                 }
-                Decided::Op(_, answer) => answers.entry(wire).or_default().push(answer),
+                Decided::Op(_, _, answer) => answers.entry(wire).or_default().push(answer),
             }
         }
         answers
@@ -436,12 +441,13 @@ impl World {
         for (wire, decided) in decided {
             match decided {
                 Decided::SignUp(_) => self.refuse(wire),
-                Decided::Op(device, _) => {
+                Decided::Op(device, sequence, _) => {
                     let stored = self.server.hub.as_ref().and_then(|hub| hub.state().device(device));
-                    let from_sequence = stored.map_or(0, |device| device.last_sequence) + 1;
+                    let next = stored.map_or(0, |device| device.last_sequence) + 1;
+                    let from_sequence = if self.server.holds_name_any { sequence } else { next };
                     let cause = HoldCause::DiskFull.into();
                     let hold = Hold { from_sequence, cause, retry_after_ms: DISK_FULL_RETRY_MS };
-                    answers.insert(wire, vec![Answer::Hold(hold)]);
+                    answers.entry(wire).or_insert_with(|| vec![Answer::Hold(hold)]);
                 }
             }
         }
@@ -474,8 +480,7 @@ impl World {
 
     pub(crate) fn server_page(&mut self, wire: u64, asked: &History) {
         let room = RoomId(asked.room);
-        let (mut chunks, _) = self.server.disk.chunks_for(&[room], 0, usize::MAX);
-        chunks.retain(|_| true);
+        let (chunks, _) = self.server.disk.chunks_for(&[room], 0, usize::MAX);
         if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &self.server.hub) {
             conn.core.handle_history(asked, &chunks, hub);
             self.drive_conn(wire);

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_proto::hub::Answer;
 use steadfast_proto::ids::RoomId;
-use steadfast_proto::session::{Cause, Load};
+use steadfast_proto::session::{Cause, Load, Session};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::History;
 
@@ -29,7 +28,6 @@ pub(crate) enum Task {
     Admit { wire: u64 },
     Synced { run: u64 },
     Committed { run: u64 },
-    Answers { wire: u64, answers: Vec<Answer> },
     Chunks { wire: u64, rooms: Vec<RoomId>, after: u64 },
     Page { wire: u64, asked: History },
 }
@@ -77,7 +75,7 @@ impl Weather {
         Weather {
             latency: Latency { from_ms: 1, to_ms: [2, 30, 350][random.below(3)] },
             socket_bytes: [4 * 1024, 64 * 1024][random.below(2)],
-            piece_bytes_max: [7, 100, 5_000, usize::MAX][random.below(4)],
+            piece_bytes_max: [60, 1_000, 10_000, usize::MAX][random.below(4)],
             client_sync_ms_max: [1, 20, 400][random.below(3)],
             server_sync_ms_max: [1, 20, 400][random.below(3)],
             window_bytes: [16 * 1024, 64 * 1024][random.below(2)],
@@ -173,7 +171,8 @@ impl World {
         let pipe = if up { &mut there.up } else { &mut there.down };
         while !bytes.is_empty() {
             let most = bytes.len().min(self.weather.piece_bytes_max);
-            let (piece, rest) = bytes.split_at(self.random.between(1, most).max(most.min(4)));
+            let size = if self.weather.piece_bytes_max == usize::MAX { most } else { self.random.between(1, most) };
+            let (piece, rest) = bytes.split_at(size);
             pipe.push(self.now + self.weather.latency.draw(&mut self.random), piece);
             bytes = rest;
         }
@@ -186,7 +185,7 @@ impl World {
     }
 
     fn timers(&self) -> Vec<String> {
-        let clients = self.clients.iter().map(|c| format!("{:?}", c.session.as_ref().map(|s| s.poll_timeout())));
+        let clients = self.clients.iter().map(|c| format!("{:?}", c.session.as_ref().map(Session::poll_timeout)));
         clients.chain(self.server.conns.values().map(|conn| format!("{:?}", conn.core.poll_timeout()))).collect()
     }
 
@@ -235,7 +234,11 @@ impl World {
                 }
             }
             // What was taken makes room for more.
-            if up { self.drive_client(client) } else { self.drive_conn(wire) }
+            if up {
+                self.drive_client(client);
+            } else {
+                self.drive_conn(wire);
+            }
             self.forget_wire(wire);
         }
     }
@@ -259,7 +262,6 @@ impl World {
             Task::Admit { wire } => self.server_admit(wire),
             Task::Synced { run } => self.server_synced(run),
             Task::Committed { run } => self.server_committed(run),
-            Task::Answers { wire, answers } => self.server_answers(wire, answers),
             Task::Chunks { wire, rooms, after } => self.server_chunks(wire, &rooms, after),
             Task::Page { wire, asked } => self.server_page(wire, &asked),
         }

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use prost::Message;
 use rusqlite::Connection;
+use steadfast_proto::hub::BODY_BYTES_MAX;
 use steadfast_proto::ids::{OperationId, RoomId};
 use steadfast_proto::wire;
 
@@ -17,8 +18,8 @@ use super::{Profile, standing};
 pub const OUTBOX_ROWS_MAX: u64 = 100_000;
 /// Bytes of them at most.
 pub const OUTBOX_BYTES_MAX: u64 = 256 * 1_024 * 1_024;
-/// One operation at most: with its header it fits a frame of 1 MiB.
-pub const OP_BYTES_MAX: u64 = 960 * 1_024;
+/// One operation at most: the longest body that a server takes, and what goes with it.
+pub const OP_BYTES_MAX: u64 = BODY_BYTES_MAX as u64 + 1_024;
 
 /// An operation to queue. The ids are drawn at random by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]

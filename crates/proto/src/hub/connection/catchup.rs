@@ -43,6 +43,8 @@ pub(super) struct Catchup {
     units: VecDeque<Bytes>,
     /// `None` while the store reads.
     covered_through: Option<u64>,
+    /// The committed head when the store was asked: the rooms that were asked for are those of that moment.
+    asked_at: u64,
 }
 
 pub(super) enum Next {
@@ -57,24 +59,27 @@ pub(super) enum Next {
 }
 
 impl Catchup {
-    pub(super) fn reading() -> Self {
-        Self { units: VecDeque::new(), covered_through: None }
+    pub(super) fn reading(asked_at: u64) -> Self {
+        Self { units: VecDeque::new(), covered_through: None, asked_at }
     }
 
-    pub(super) fn new(
+    /// Takes what was read. Beyond the head of the moment of asking nothing counts: the store may hold a batch that is
+    /// not installed yet, and the account may have entered rooms that were not asked for.
+    pub(super) fn handle_chunks(
+        &mut self,
         chunks: &[StoredChunk],
         covered_through: u64,
         mut wanted: impl FnMut(RoomId, u64) -> bool,
-    ) -> Result<Self, ChunkError> {
-        let mut units = VecDeque::new();
+    ) -> Result<(), ChunkError> {
         for chunk in chunks {
             for_each_entry(chunk, |entry, unit| {
-                if wanted(RoomId(entry.room), entry.position) {
-                    units.push_back(unit);
+                if entry.position <= self.asked_at && wanted(RoomId(entry.room), entry.position) {
+                    self.units.push_back(unit);
                 }
             })?;
         }
-        Ok(Self { units, covered_through: Some(covered_through) })
+        self.covered_through = Some(covered_through.min(self.asked_at));
+        Ok(())
     }
 
     pub(super) fn next_if(&mut self, fits: impl Fn(&Bytes) -> bool) -> Next {

@@ -40,12 +40,16 @@ impl Replies {
         self.others.pop_front().map(|kind| (kind, false))
     }
 
-    /// A gap behind another obstacle says nothing new: the obstacle's wait stands.
+    /// Two holds that leave together are one: from the lower operation on, and an obstacle's wait before a gap's none.
     pub(super) fn push_hold(&mut self, hold: Hold) {
-        match &self.hold {
-            Some(waiting) if waiting.cause() != HoldCause::Gap && hold.cause() == HoldCause::Gap => {}
-            Some(_) | None => self.hold = Some(hold),
-        }
+        self.hold = Some(match self.hold.take() {
+            None => hold,
+            Some(waiting) => {
+                let from_sequence = waiting.from_sequence.min(hold.from_sequence);
+                let gap_only = hold.cause() == HoldCause::Gap;
+                Hold { from_sequence, ..if gap_only { waiting } else { hold } }
+            }
+        });
     }
 
     pub(super) fn push_sync(&mut self, number: u32, head: u64) -> Result<(), ()> {

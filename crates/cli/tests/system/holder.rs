@@ -1,0 +1,93 @@
+//! Several processes on one profile: one drives the line, the others go through it.
+
+use std::time::Duration;
+
+use crate::rig::{Log, Member, Process, SOON, Stopwatch, World, assert_stored};
+
+fn say(member: &Member, text: &str) -> Process {
+    member.start_send(&[text])
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[test]
+fn a_send_beside_a_running_tail_goes_out_through_it_and_does_not_disturb_it() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+
+    let mut said = texts(&["one", "two", "three", "four"]);
+    for text in &said {
+        let started = Stopwatch::start();
+        say(&ann, text).wait(SOON).expect_code(0);
+        eprintln!("a send beside a tail took {:?}", started.elapsed());
+    }
+    let together = ["five", "six", "seven"].map(|text| (text, say(&ann, text)));
+    for (text, send) in together {
+        send.wait(SOON).expect_code(0);
+        said.push(text.to_owned());
+    }
+    tail.wait_to_print(said.len(), SOON);
+    let status = ann.status();
+    assert_eq!(status.number("process"), Some(u64::from(tail.id())), "the tail drives");
+    assert_eq!(status.text("state"), Some("online"));
+    assert_eq!(status.drops(), [], "the tail's line was not touched");
+    let printed = Log::of_lines(&tail.kill().out);
+    printed.assert_ordered();
+    let mut sorted = printed.texts();
+    // Those that were sent together have no order among them.
+    sorted[4..].sort_unstable();
+    assert_eq!(sorted, ["one", "two", "three", "four", "five", "seven", "six"]);
+
+    let started = Stopwatch::start();
+    say(&ann, "eight").wait(SOON).expect_code(0);
+    assert!(started.elapsed() < Duration::from_secs(5), "the killed driver's place is taken at once");
+    let in_order: Vec<String> = printed.texts().into_iter().chain(["eight"]).map(str::to_owned).collect();
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", in_order)]);
+}
+
+#[test]
+fn a_stopped_process_that_holds_the_profile_is_named_and_what_was_sent_beside_it_goes_out_once() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    say(&ann, "before").wait(SOON).expect_code(0);
+    tail.wait_to_print(1, SOON);
+
+    tail.signal("STOP");
+    let send = ann.start_send(&["--timeout", "2s", "while it stands"]).wait(SOON).expect_code(2);
+    let named = format!("process {} holds the profile and does not answer", tail.id());
+    let told = send.said(&named);
+    tail.signal("CONT");
+    assert!(told, "not told that {named}: {:#?}", send.err);
+    tail.wait_to_print(2, SOON);
+    say(&ann, "after").wait(SOON).expect_code(0);
+    tail.wait_to_print(3, SOON);
+    let printed = Log::of_lines(&tail.kill().out);
+    assert_eq!(printed.texts(), ["before", "while it stands", "after"]);
+    let said = texts(&["before", "while it stands", "after"]);
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", said)]);
+}
+
+#[test]
+fn a_send_that_waits_for_a_stopped_driver_takes_its_place_when_that_is_killed() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    tail.signal("STOP");
+    let send = say(&ann, "patient");
+    send.wait_to_say("holds the profile and does not answer", SOON);
+    tail.kill();
+    let killed = Stopwatch::start();
+    send.wait(SOON).expect_code(0);
+    eprintln!("the place of a killed driver was taken and the message stored in {:?}", killed.elapsed());
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", texts(&["patient"]))]);
+}

@@ -1,0 +1,17 @@
+//! The promises, over real processes: killed, cut off, stopped, filled up, rolled back.
+
+mod rig;
+
+mod clients_killed;
+mod disk_full;
+mod holder;
+mod line_cut;
+mod reading;
+mod restored_server;
+mod rolled_back;
+mod sending;
+mod server_killed;
+mod serving;
+mod stalled_sync;
+mod strangers;
+mod usage;

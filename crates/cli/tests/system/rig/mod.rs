@@ -1,0 +1,49 @@
+//! What the tests are built from: a world with a directory, a server, members, and what they can be asked.
+
+mod clock;
+mod feeder;
+mod lines;
+mod log;
+mod member;
+mod network;
+mod process;
+mod random;
+mod root;
+mod server;
+mod world;
+
+pub(crate) use clock::{Stopwatch, pause, wait_until};
+pub(crate) use feeder::Feeder;
+pub(crate) use log::{Log, Printed, assert_stored};
+pub(crate) use member::Member;
+pub(crate) use network::{Direction, Network};
+pub(crate) use process::Process;
+pub(crate) use random::Random;
+pub(crate) use root::{Tmpfs, command, is_root};
+pub(crate) use server::Server;
+pub(crate) use world::World;
+
+use std::time::Duration;
+
+/// What takes a moment on a free machine may take this long on a busy one.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// The room that the tests talk in.
+pub(crate) const ROOM: &str = "lobby";
+
+/// `count` lines of one sender, beginning with number `first`, which say who and which.
+pub(crate) fn lines_of(name: &str, first: usize, count: usize) -> Vec<String> {
+    (first..first + count).map(|number| line_of(name, number)).collect()
+}
+
+/// A line that says who and which.
+pub(crate) fn line_of(name: &str, number: usize) -> String {
+    format!("{name} {number}")
+}
+
+/// Copies a directory with what is in it, or puts such a copy back in place of what is there.
+pub(crate) fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
+    if to.exists() {
+        std::fs::remove_dir_all(to).expect("the old directory can be removed");
+    }
+    command("cp", &["-a", &from.display().to_string(), &to.display().to_string()]);
+}

@@ -1,0 +1,75 @@
+//! A directory of its own, with what belongs to one test in it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::member::Member;
+use super::server::Server;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct World {
+    directory: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { directory: TempDir::with_prefix("steadfast-system-").expect("a directory") }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A server on loopback, in the directory `server`.
+    pub(crate) fn serve(&self) -> Server {
+        Server::start(self.program(), &self.path("server"), "127.0.0.1:0", &[])
+    }
+
+    /// Somebody with a profile, who talks to the server.
+    pub(crate) fn member(&self, name: &str, server: &Server) -> Member {
+        self.device(name, name, server.address())
+    }
+
+    /// A profile of this name in the directory `profile`.
+    pub(crate) fn device(&self, name: &str, profile: &str, address: &str) -> Member {
+        Member::new(name, self.path(profile), address, self.program())
+    }
+
+    /// How the program is started here: with none of the settings of whoever runs the tests.
+    pub(crate) fn program(&self) -> Program {
+        Program { home: self.directory.path().to_owned(), prefix: Vec::new() }
+    }
+}
+
+/// How the program is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    home: PathBuf,
+    prefix: Vec<String>,
+}
+
+impl Program {
+    /// In a network namespace.
+    pub(crate) fn inside(mut self, namespace: &str) -> Self {
+        self.prefix = ["ip", "netns", "exec", namespace].map(str::to_owned).to_vec();
+        self
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let binary = env!("CARGO_BIN_EXE_steadfast");
+        let mut command = match &self.prefix[..] {
+            [] => Command::new(binary),
+            [program, rest @ ..] => {
+                let mut command = Command::new(program);
+                command.args(rest).arg(binary);
+                command
+            }
+        };
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &self.home);
+        command.current_dir(&self.home).args(arguments);
+        command
+    }
+}

@@ -1,0 +1,59 @@
+//! The server's disk stalls for ten seconds in the middle of a sync.
+
+use std::io::Write as _;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::rig::{Process, SOON, Stopwatch, World, assert_stored, is_root, lines_of};
+
+const STALL: Duration = Duration::from_secs(10);
+const SENDERS: usize = 10;
+
+#[test]
+fn a_sync_that_stalls_for_ten_seconds_costs_no_line() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let members: Vec<_> = (0..SENDERS).map(|n| world.member(&format!("sender{n}"), &server)).collect();
+    let mut sends = Vec::new();
+    for member in &members {
+        let mut send = member.start_send(&["--json"]);
+        let mut input = send.input();
+        writeln!(input, "{} 0", member.name).expect("the send reads");
+        sends.push((send, input));
+    }
+    sends.iter().for_each(|(send, _)| send.wait_to_print(1, SOON));
+
+    let strace = stall_next_sync(server.process());
+    let stalled = Stopwatch::start();
+    for ((_, input), member) in sends.iter_mut().zip(&members) {
+        writeln!(input, "{} 1", member.name).expect("the send reads");
+    }
+    sends[0].0.wait_to_print(2, 3 * STALL);
+    let took = stalled.elapsed();
+    eprintln!("stored after {took:?}");
+    assert!(took > STALL - Duration::from_secs(1), "the sync did not stall: {took:?}");
+    drop(strace);
+
+    let mut sent = Vec::new();
+    for ((send, input), member) in sends.into_iter().zip(&members) {
+        drop(input);
+        let ended = send.wait(SOON).expect_code(0);
+        assert!(ended.err.is_empty(), "a line was lost: {:#?}", ended.err);
+        assert_eq!(member.status().drops(), [], "a stalled disk is no drop");
+        sent.push((member.name.as_str(), lines_of(&member.name, 0, 2)));
+    }
+    assert_stored(&world.member("witness", &server), &members[..2], &sent);
+}
+
+/// From now on the first sync of each thread takes ten seconds longer.
+fn stall_next_sync(server: &Process) -> Process {
+    let inject = format!("inject=fsync,fdatasync:delay_enter={}:when=1", STALL.as_micros());
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-e", "trace=fsync,fdatasync", "-e", &inject, "-o", "/dev/null", "-p"]);
+    let strace = Process::start(strace.arg(server.id().to_string()));
+    strace.wait_to_say("attached", SOON);
+    strace
+}

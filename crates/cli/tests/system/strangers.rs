@@ -1,0 +1,60 @@
+//! Whatever bytes a stranger sends, the server answers or closes, and serves the others.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::rig::{Random, Stopwatch, World, assert_stored, lines_of};
+
+/// A handshake has ten seconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+#[test]
+fn strangers_are_sent_away_and_the_others_served() {
+    let mut random = Random::new();
+    let world = World::new();
+    let server = world.serve();
+    let garbage: Vec<u8> = (0..2_000).map(|_| u8::try_from(random.below(256)).expect("below 256")).collect();
+    let hello_that_stops = [200, 1, 0, 10];
+    let oversized = [255, 255, 255, 255, 15, 0, 1, 2, 3];
+    let strangers: [(&str, &[u8]); 6] = [
+        ("garbage", &garbage),
+        ("zeros", &[0; 4_096]),
+        ("http", b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"),
+        ("half a Hello", &hello_that_stops),
+        ("an oversized length", &oversized),
+        ("nothing", &[]),
+    ];
+    let connected = Stopwatch::start();
+    let lines =
+        strangers.map(|(what, bytes)| (what, std::thread::spawn(closed_after(server.address(), bytes.to_vec()))));
+    let ann = world.member("ann", &server);
+    ann.send_lines(&lines_of("ann", 0, 5), &[]).expect_code(0);
+    assert!(connected.elapsed() < HANDSHAKE, "strangers hold others up: {:?}", connected.elapsed());
+
+    for (what, line) in lines {
+        let (took, answer) = line.join().unwrap_or_else(|_| panic!("{what}: the server did not close the line"));
+        eprintln!("{what}: {answer} bytes of answer, closed after {took:?}");
+        assert!(took < HANDSHAKE + Duration::from_secs(5), "{what}: closed after {took:?}");
+    }
+    ann.send_lines(&lines_of("ann", 5, 5), &[]).expect_code(0);
+    let panics = server.process().err.so_far().into_iter().filter(|line| line.contains("panicked"));
+    assert_eq!(panics.collect::<Vec<_>>(), [""; 0]);
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines_of("ann", 0, 10))]);
+}
+
+/// Sends the bytes and waits until the server closes: how long that took, and the bytes of its answer.
+fn closed_after(address: &str, bytes: Vec<u8>) -> impl FnOnce() -> (Duration, usize) + use<> {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    move || {
+        stream.set_read_timeout(Some(3 * HANDSHAKE)).expect("a time-out");
+        let connected = Stopwatch::start();
+        // A server that has closed already takes no more.
+        stream.write_all(&bytes).ok();
+        let mut answer = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+        }
+        (connected.elapsed(), answer.len())
+    }
+}
