@@ -95,7 +95,9 @@ impl Sending<'_> {
             }
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();
             tokio::select! {
-                Some(batch) = self.input.next(), if room && !self.input.is_over() => self.queue(batch).await?,
+                batch = self.input.next(), if room && !self.input.is_over() => if let Some(batch) = batch {
+                    self.queue(batch).await?;
+                },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
                 _ = status.changed() => {}
                 _ = pause.expired() => {

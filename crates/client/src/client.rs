@@ -58,6 +58,8 @@ pub struct Client {
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
     changed: watch::Receiver<u64>,
+    /// The number of the last notice before this client was opened.
+    notices_before: u64,
 }
 
 impl Client {
@@ -72,6 +74,7 @@ impl Client {
         };
         let writing = Profile::open(&directory, &options.name, &fresh)?;
         let reading = Profile::open(&directory, &options.name, &fresh)?;
+        let notices_before = reading.notices_after(0)?.last().map_or(0, |notice| notice.number);
         let (writer, writer_thread) = Keeper::start(writing, "profile")?;
         let (reader, reader_thread) = Keeper::start(reading, "profile-read")?;
         let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
@@ -89,7 +92,7 @@ impl Client {
         };
         let task = tokio::spawn(driving.run());
         let threads = vec![writer_thread, reader_thread];
-        Ok(Self { directory, writer, reader, threads, task, commands, status, changed })
+        Ok(Self { directory, writer, reader, threads, task, commands, status, changed, notices_before })
     }
 
     /// The profile's directory.
@@ -183,9 +186,9 @@ impl Client {
         changed
     }
 
-    /// What a person should hear of, from now on.
+    /// What a person should hear of, from the opening of this client on.
     pub fn notices(&self) -> Notices {
-        Notices::new(self.reader.clone(), self.changed.clone())
+        Notices::new(self.reader.clone(), self.changed.clone(), self.notices_before)
     }
 
     /// Tries now where a pause was running.

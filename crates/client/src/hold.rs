@@ -54,6 +54,8 @@ pub(crate) struct Holding<'d> {
     loading: Option<oneshot::Receiver<Loaded>>,
     asked: BTreeMap<u32, Asker>,
     dropped: Option<serve::Dropped>,
+    /// When other processes were last shown the figures that always move.
+    figures_told: Option<Instant>,
     timer: BootTimer,
     deaf_timer: BootTimer,
 }
@@ -108,6 +110,7 @@ impl<'d> Holding<'d> {
             loading: None,
             asked: BTreeMap::new(),
             dropped: None,
+            figures_told: None,
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,
         };

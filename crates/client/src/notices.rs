@@ -6,29 +6,28 @@ use tokio::sync::watch;
 use crate::error::WaitError;
 use crate::keeper::Keeper;
 
-/// The notices that arise from the moment this was taken.
+/// The notices that arise from the opening of the client on.
 #[derive(Debug)]
 pub struct Notices {
     reader: Keeper,
     changed: watch::Receiver<u64>,
-    /// The number of the last one given; `None` before the first look.
-    last: Option<u64>,
+    /// The number of the last one given.
+    last: u64,
 }
 
 impl Notices {
-    pub(crate) fn new(reader: Keeper, changed: watch::Receiver<u64>) -> Self {
-        Self { reader, changed, last: None }
+    pub(crate) fn new(reader: Keeper, changed: watch::Receiver<u64>, last: u64) -> Self {
+        Self { reader, changed, last }
     }
 
     /// Waits for the next ones, in their order. Cancel-safe.
     pub async fn next(&mut self) -> Result<Vec<Notice>, WaitError> {
         loop {
             self.changed.borrow_and_update();
-            let after = self.last.unwrap_or(0);
+            let after = self.last;
             let notices = self.reader.run(move |profile| profile.notices_after(after)).await??;
-            let first_look = self.last.is_none();
-            self.last = Some(notices.last().map_or(after, |notice| notice.number));
-            if !first_look && !notices.is_empty() {
+            if let Some(last) = notices.last() {
+                self.last = last.number;
                 return Ok(notices);
             }
             self.changed.changed().await.map_err(|_| WaitError::Closed)?;

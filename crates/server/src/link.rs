@@ -158,7 +158,7 @@ impl LinkCore {
                 Event::Greeted(hello) => self.greet(hello),
                 Event::Submit(op) => {
                     let from_sequence = op.sequence;
-                    let what = Submitted::Op(self.core.device().1, op);
+                    let what = Submitted::Op(self.core.origin(), op);
                     let submission = Submission { from: Arc::clone(&self.mailbox), what };
                     if self.shared.submit(submission).is_err() {
                         let cause = HoldCause::Overloaded.into();

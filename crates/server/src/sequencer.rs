@@ -211,7 +211,7 @@ impl Run {
             .into_iter()
             .map(|Submission { from, what }| match what {
                 Submitted::SignUp(sign_up) => Decided::SignUp(from, draft.sign_up(&sign_up)),
-                Submitted::Op(device, op) => Decided::Op(from, device, op.sequence, draft.apply(device, &op)),
+                Submitted::Op(origin, op) => Decided::Op(from, origin.device, op.sequence, draft.apply(origin, &op)),
             })
             .collect();
         (draft.finish(), decided)

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use steadfast_proto::hub::SignUp;
-use steadfast_proto::ids::DeviceId;
+use steadfast_proto::hub::{Origin, SignUp};
 use steadfast_proto::wire::Op;
 
 use crate::mailbox::Mailbox;
@@ -20,7 +19,7 @@ pub(crate) struct Submission {
 #[derive(Debug)]
 pub(crate) enum Submitted {
     SignUp(SignUp),
-    Op(DeviceId, Box<Op>),
+    Op(Origin, Box<Op>),
 }
 
 impl Submission {

@@ -96,7 +96,7 @@ fn an_idle_line_cut_silently_is_noticed_within_the_idle_bound() {
     network.cut(Direction::Both);
     let line = tail.wait_to_say("nothing was received for", 3 * idle_bound);
     eprintln!("idle: noticed after {:?}: {line}", cut.elapsed());
-    assert!(cut.elapsed() < idle_bound + Duration::from_secs(1), "noticed after {:?}", cut.elapsed());
+    assert!(cut.elapsed() < 2 * idle_bound, "noticed after {:?}", cut.elapsed());
     wait_until("the status tells the drop", SOON, || {
         ann.status().drops().iter().any(|(cause, _)| cause == "silent").then_some(())
     });

@@ -5,6 +5,7 @@ use steadfast_net::driver::Driver;
 use steadfast_net::tcp::unacknowledged_bytes;
 use steadfast_proto::ids::DeviceId;
 use steadfast_proto::session::{Cause, Event, Request};
+use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, LineDrop, ProfileError, Want};
 
@@ -13,6 +14,9 @@ use crate::driving::Command;
 use crate::error::AskError;
 use crate::random::random;
 use crate::status::Status;
+
+/// How often other processes are shown figures that always move, at most.
+const FIGURES_PAUSE: Duration = Duration::from_secs(1);
 
 /// A loss that is not over.
 pub(super) struct Dropped {
@@ -199,7 +203,12 @@ impl Holding<'_> {
                 _ => tracing::info!(state = status.state, "status"),
             }
             self.tell_others(&status);
+        } else if self.figures_told.is_none_or(|told| BootClock::now() >= told + FIGURES_PAUSE) {
+            self.tell_others(&status);
+        } else {
+            return;
         }
+        self.figures_told = Some(BootClock::now());
     }
 
     pub(super) async fn publish_stopped(&mut self) {

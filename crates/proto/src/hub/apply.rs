@@ -27,6 +27,15 @@ pub enum Answer {
     Settled(wire::Settled),
 }
 
+/// Where an operation comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The device.
+    pub device: DeviceId,
+    /// The number of its link, as the hub counts them: what a link said late must not pass for the next one's.
+    pub link: u64,
+}
+
 /// A device that introduces itself for the first time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignUp {
@@ -88,8 +97,9 @@ impl Draft<'_> {
     }
 
     /// Applies one operation of a device, if it is the next one.
-    pub fn apply(&mut self, device_id: DeviceId, op: &Op) -> Answer {
-        let settled = self.is_settled(device_id);
+    pub fn apply(&mut self, origin: Origin, op: &Op) -> Answer {
+        let device_id = origin.device;
+        let settled = self.is_settled(origin.link);
         let Some(device) = self.device_mut(device_id) else {
             return Answer::Hold(hold(op.sequence, HoldCause::InDoubt));
         };
@@ -101,7 +111,7 @@ impl Draft<'_> {
         if op.sequence <= last_sequence {
             let answer = repeat(device, op);
             if matches!(answer, Answer::Settled(_)) {
-                self.changes.settled.insert(device_id);
+                self.changes.settled.insert(origin.link);
             }
             return answer;
         }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use self::catchup::Catchup;
 use self::replies::Replies;
-use super::{Answer, Hub, Pull, ReaderId};
+use super::{Answer, Hub, Origin, Pull, ReaderId};
 use crate::codec;
 use crate::ids::{AccountId, DeviceId, RoomId};
 use crate::link::{Bounds, Link, LinkError, Pinging, Timer};
@@ -82,6 +82,8 @@ pub struct Connection {
     phase: Phase,
     account: AccountId,
     device: DeviceId,
+    /// The link's number in the hub.
+    number: u64,
     greeting: Option<Box<Greeting>>,
     window_bytes: u32,
     /// Bytes of the entries lane sent, and acknowledged as stored.
@@ -108,6 +110,7 @@ impl Connection {
             phase: Phase::Fresh,
             account: AccountId(0),
             device: DeviceId([0; 16]),
+            number: 0,
             greeting: None,
             window_bytes: *WINDOW_BYTES.start(),
             stream_sent: 0,
@@ -126,6 +129,11 @@ impl Connection {
     /// The account and device, once known.
     pub fn device(&self) -> (AccountId, DeviceId) {
         (self.account, self.device)
+    }
+
+    /// Where its operations come from.
+    pub fn origin(&self) -> Origin {
+        Origin { device: self.device, link: self.number }
     }
 
     /// The reader in the hub, while there is one; the shell detaches it at the end.

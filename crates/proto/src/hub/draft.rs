@@ -35,14 +35,14 @@ pub(super) struct Author {
 #[derive(Debug)]
 pub struct Draft<'s> {
     state: &'s State,
-    settled: &'s BTreeSet<DeviceId>,
+    settled: &'s BTreeSet<u64>,
     head: u64,
     pub(super) changes: Changes,
 }
 
 impl<'s> Draft<'s> {
     /// A draft on top of the state. `now_ms` is the sequencer's wall clock; time never goes back.
-    pub(super) fn new(state: &'s State, settled: &'s BTreeSet<DeviceId>, now_ms: u64) -> Self {
+    pub(super) fn new(state: &'s State, settled: &'s BTreeSet<u64>, now_ms: u64) -> Self {
         let changes = Changes { at_ms: now_ms.max(state.last_at_ms), ..Changes::default() };
         Self { state, settled, head: state.head, changes }
     }
@@ -82,9 +82,9 @@ impl<'s> Draft<'s> {
         (position, room_sequence)
     }
 
-    /// Whether a link of the device was answered `Settled`, in this batch or before.
-    pub(super) fn is_settled(&self, device: DeviceId) -> bool {
-        self.settled.contains(&device) || self.changes.settled.contains(&device)
+    /// Whether the link was answered `Settled`, in this batch or before.
+    pub(super) fn is_settled(&self, link: u64) -> bool {
+        self.settled.contains(&link) || self.changes.settled.contains(&link)
     }
 
     pub(super) fn device(&self, id: DeviceId) -> Option<&Device> {

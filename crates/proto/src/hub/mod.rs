@@ -13,7 +13,7 @@ mod rings;
 mod rows;
 mod state;
 
-pub use apply::{Answer, BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, SignUp};
+pub use apply::{Answer, BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, Origin, SignUp};
 pub use connection::Connection;
 pub use draft::{Draft, NewEntry};
 pub use membership::{Membership, Stay};
@@ -30,6 +30,20 @@ use crate::ids::{AccountId, DeviceId, RoomId};
 use crate::wire::{self, ByeReason, Head, Incarnation, RoomKind};
 use readers::Readers;
 use rings::Rings;
+
+/// Links that are remembered for having been answered `Settled`.
+const SETTLED_LINKS_MAX: usize = 4_096;
+
+/// A link that reads from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Its reader.
+    pub reader: ReaderId,
+    /// Its number, never given again.
+    pub link: u64,
+    /// The device's older link, which is to be woken: it has to go.
+    pub evicted: Option<ReaderId>,
+}
 
 /// How a pull ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +67,17 @@ pub struct Hub {
     state: State,
     rings: Rings,
     readers: Readers,
-    /// Devices whose present link was answered `Settled`.
-    settled: BTreeSet<DeviceId>,
+    /// Links that were attached so far.
+    links: u64,
+    /// Links that were answered `Settled`, the newest ones: what they had under way is decided soon.
+    settled: BTreeSet<u64>,
 }
 
 impl Hub {
     /// A hub on a state as it was stored.
     pub fn new(state: State, ring_bytes_max: usize) -> Self {
-        Self { state, rings: Rings::new(ring_bytes_max), readers: Readers::default(), settled: BTreeSet::new() }
+        let (rings, readers) = (Rings::new(ring_bytes_max), Readers::default());
+        Self { state, rings, readers, links: 0, settled: BTreeSet::new() }
     }
 
     /// The committed state.
@@ -82,6 +99,9 @@ impl Hub {
     pub fn commit(&mut self, changes: &Changes) -> Vec<ReaderId> {
         let mut woken = BTreeSet::new();
         self.settled.extend(&changes.settled);
+        while self.settled.len() > SETTLED_LINKS_MAX {
+            self.settled.pop_first();
+        }
         let mut heads: BTreeMap<RoomId, u64> = BTreeMap::new();
         for entry in &changes.entries {
             if let Some((room, _)) = entry.room {
@@ -117,9 +137,8 @@ impl Hub {
         device: DeviceId,
         incarnation: Incarnation,
         place: Option<u64>,
-    ) -> Result<(ReaderId, Option<ReaderId>), ByeReason> {
+    ) -> Result<Attached, ByeReason> {
         let evicted = self.readers.succession(device, &incarnation)?;
-        self.settled.remove(&device);
         if let Some((old, reason)) = evicted
             && let Some(reader) = self.readers.get_mut(old)
         {
@@ -127,14 +146,13 @@ impl Hub {
         }
         let place = place.unwrap_or(self.state.head);
         let id = self.readers.attach(&self.state, account, device, incarnation, place);
-        Ok((id, evicted.map(|(old, _)| old)))
+        self.links += 1;
+        Ok(Attached { reader: id, link: self.links, evicted: evicted.map(|(old, _)| old) })
     }
 
     /// The link is gone.
     pub fn detach(&mut self, reader: ReaderId) {
-        if let Some(device) = self.readers.detach(&self.state, reader) {
-            self.settled.remove(&device);
-        }
+        self.readers.detach(&self.state, reader);
     }
 
     /// Why the reader has to leave, if it has to.

@@ -94,19 +94,16 @@ impl Readers {
         id
     }
 
-    /// Gives the device, if this was its present link.
-    pub(super) fn detach(&mut self, state: &State, id: ReaderId) -> Option<DeviceId> {
-        let reader = self.slots.get_mut(id.0 as usize).and_then(Option::take)?;
+    pub(super) fn detach(&mut self, state: &State, id: ReaderId) {
+        let Some(reader) = self.slots.get_mut(id.0 as usize).and_then(Option::take) else { return };
         self.free.push(id.0);
         remove(&mut self.by_account, &reader.account, id);
         for (room, _, _) in state.rooms_of(reader.account) {
             remove(&mut self.by_room, &room, id);
         }
-        let present = self.by_device.get(&reader.device).is_some_and(|&(holder, _)| holder == id);
-        if present {
+        if self.by_device.get(&reader.device).is_some_and(|&(holder, _)| holder == id) {
             self.by_device.remove(&reader.device);
         }
-        present.then_some(reader.device)
     }
 
     /// Lists anew what the reader has not got, by where its rooms stand.

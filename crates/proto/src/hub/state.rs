@@ -87,8 +87,8 @@ pub struct Changes {
     pub term: Option<Term>,
     /// The time given to the entries, Unix milliseconds.
     pub at_ms: u64,
-    /// Devices that were answered `Settled`: no operation of theirs is taken until they link anew.
-    pub settled: BTreeSet<DeviceId>,
+    /// Links that were answered `Settled`: no operation of theirs is taken any more.
+    pub settled: BTreeSet<u64>,
     pub(super) accounts: BTreeMap<AccountId, Account>,
     pub(super) devices: BTreeMap<DeviceId, Device>,
     pub(super) rooms: BTreeMap<RoomId, Room>,

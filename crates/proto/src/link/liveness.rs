@@ -17,6 +17,11 @@ const PROBE_DELAY_MAX: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_millis(500);
 /// Bytes a second that a line is taken to carry until it was measured.
 const RATE_UNMEASURED: u64 = 8_000;
+/// A round trip this much above what was expected is measured again, so that one outage does not widen the bound for
+/// long.
+const SURPRISE: Duration = Duration::from_millis(250);
+/// How often.
+const MEASURE_AGAIN: u8 = 8;
 /// Pings that are remembered while they wait for their pong.
 const PINGS_WAITING_MAX: usize = 64;
 
@@ -94,6 +99,8 @@ pub struct Liveness {
     /// A ping was asked for and has not left yet.
     ping_pending: bool,
     woke_at: Option<Instant>,
+    /// Pings that are to follow, one a second, because a round trip was surprisingly long.
+    measure_again: u8,
     /// How long what is queued on the line will take, at the measured rate.
     queue_delay: Duration,
 }
@@ -111,6 +118,7 @@ impl Liveness {
             pings_waiting: VecDeque::new(),
             ping_pending: false,
             woke_at: None,
+            measure_again: 0,
             queue_delay: Duration::ZERO,
         }
     }
@@ -159,6 +167,7 @@ impl Liveness {
     /// A ping left.
     pub fn handle_ping_sent(&mut self, number: u32, now: Instant) {
         self.ping_pending = false;
+        self.measure_again = self.measure_again.saturating_sub(1);
         self.last_ping = Some(now);
         if self.pings_waiting.len() < PINGS_WAITING_MAX {
             self.pings_waiting.push_back((number, now));
@@ -175,7 +184,12 @@ impl Liveness {
             self.pings_waiting.pop_front();
             if waiting == number {
                 asked = true;
-                self.rtt.sample(now.since(left));
+                let measured = now.since(left);
+                let known = self.rtt.smoothed().is_some();
+                if known && measured > self.rtt.upper() + SURPRISE {
+                    self.measure_again = MEASURE_AGAIN;
+                }
+                self.rtt.sample(measured);
             }
         }
         if self.pings_waiting.is_empty() {
@@ -220,6 +234,7 @@ impl Liveness {
         if !self.ping_pending {
             consider(self.idle_ping(), Beat::Ping);
             consider(self.active_ping(), Beat::Ping);
+            consider(self.measuring_ping(), Beat::Ping);
         }
         next
     }
@@ -286,6 +301,11 @@ impl Liveness {
         let asked = self.first_unanswered()?;
         let delay = self.rtt.upper().clamp(PROBE_DELAY_MIN, PROBE_DELAY_MAX);
         Some(self.not_before_pause(self.alive_from().max(asked) + delay))
+    }
+
+    fn measuring_ping(&self) -> Option<Instant> {
+        let wanted = self.measure_again > 0 && self.pings_waiting.is_empty();
+        wanted.then(|| self.not_before_pause(self.alive_from()))
     }
 
     fn not_before_pause(&self, at: Instant) -> Instant {

@@ -179,3 +179,24 @@ proptest! {
         prop_assert_eq!(died, asked + 3_000);
     }
 }
+
+#[test]
+fn one_outage_does_not_widen_the_bound_for_long() {
+    let mut liveness = server();
+    let mut answer = |liveness: &mut Liveness, number: u32, ms: u64, round_trip_ms: u64| {
+        liveness.handle_ping_sent(number, at(ms));
+        liveness.handle_inbound(at(ms + round_trip_ms));
+        liveness.handle_pong(number, at(ms + round_trip_ms));
+    };
+    answer(&mut liveness, 1, 0, 1);
+    answer(&mut liveness, 2, 1_000, 2_500);
+    assert!(liveness.active_bound() > ACTIVE_BOUND);
+    let mut number = 2;
+    while let (deadline, Beat::Ping) = liveness.poll_timeout() {
+        assert_eq!(liveness.handle_timeout(deadline), Verdict::Ping);
+        number += 1;
+        answer(&mut liveness, number, deadline.since(START).as_millis() as u64, 1);
+    }
+    assert_eq!(number, 10, "measured again eight times");
+    assert_eq!(liveness.active_bound(), ACTIVE_BOUND);
+}

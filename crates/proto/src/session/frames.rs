@@ -2,7 +2,7 @@
 
 use super::cause::ProtocolFault;
 use super::up::Phase;
-use super::{Cause, Change, Event, Line, Request, Session};
+use super::{Cause, Change, Event, Line, Request, Rollback, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::{HistoryPage, frame::Kind};
 
@@ -84,8 +84,8 @@ impl Session {
         if let Line::Up(up) = &mut self.line {
             up.phase = Phase::RolledBack;
         }
-        if self.rollback_sync.is_none() {
-            self.rollback_sync = Some(self.requests.ask(Request::Sync));
+        if self.rollback == Rollback::No {
+            self.rollback = Rollback::Syncing(self.requests.ask(Request::Sync));
         }
         Ok(())
     }

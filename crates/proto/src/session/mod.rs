@@ -92,6 +92,17 @@ enum Line {
     Stopped,
 }
 
+/// How far a profile that was rolled back has got on its way to a new identity; goes on over links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rollback {
+    /// It was not.
+    No,
+    /// This Sync runs it up to the head: operations whose ids come back are not sent again.
+    Syncing(u32),
+    /// The new identity is being drawn and stored.
+    Renewing,
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Session {
@@ -106,8 +117,7 @@ pub struct Session {
     cause: Option<Cause>,
     /// Links of this process, counted.
     links: u64,
-    /// The Sync that runs a rolled-back profile up to the head.
-    rollback_sync: Option<u32>,
+    rollback: Rollback,
     /// What the last link still has to say.
     farewell: Vec<u8>,
     events: VecDeque<Event>,
@@ -126,7 +136,7 @@ impl Session {
             line: Line::Connecting,
             cause: None,
             links: 0,
-            rollback_sync: None,
+            rollback: Rollback::No,
             farewell: Vec::new(),
             events: VecDeque::new(),
         };
@@ -354,8 +364,8 @@ impl Session {
         }
         self.acknowledge_unstored();
         for number in mark.answered {
-            if self.rollback_sync == Some(number) {
-                self.rollback_sync = None;
+            if self.rollback == Rollback::Syncing(number) {
+                self.rollback = Rollback::Renewing;
                 self.events.push_back(Event::NeedDevice);
             } else {
                 self.events.push_back(Event::Answered { number, result: Ok(()) });
@@ -378,6 +388,7 @@ impl Session {
         if new_device {
             // Only who we are changed: entries that came meanwhile are taken in already.
             self.known.identity = resume.identity;
+            self.rollback = Rollback::No;
         } else {
             let account = self.known.account;
             self.known = Known::new(resume);

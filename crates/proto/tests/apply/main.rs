@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use model::{Happened, Model};
 use proptest::prelude::*;
 use steadfast_proto::codec::Decoder;
-use steadfast_proto::hub::{Answer, Changes, Hub, RowKind, SignUp, State};
+use steadfast_proto::hub::{Answer, Changes, Hub, Origin, RowKind, SignUp, State};
 use steadfast_proto::ids::{AccountId, DeviceId, LogId, RoomId, Term};
 use steadfast_proto::wire::{self, Entry, Op, Refusal, RoomRef, entry::What, frame::Kind, op::Body, room_ref::By};
 
@@ -65,6 +65,11 @@ fn device_id(number: u8) -> DeviceId {
     DeviceId([number; 16])
 }
 
+/// The one link of a device.
+fn origin(number: u8) -> Origin {
+    Origin { device: device_id(number), link: u64::from(number) + 1 }
+}
+
 fn sign_up(device: u8, name: usize) -> SignUp {
     // An account's id is drawn by its device.
     let account = AccountId(100 + u64::from(device));
@@ -116,13 +121,16 @@ fn asked(step: &Step, model: &Model) -> Asked {
     Asked::Op(device_id(step.device), Op { sequence, id, confirmed_through, composed_at_ms: 5, body: Some(body) })
 }
 
-fn decide(hub: &Hub, asked: &[Asked], now_ms: u64) -> (Vec<Answered>, Changes) {
+/// Each device has a link of its own in each round.
+fn decide(hub: &Hub, asked: &[Asked], now_ms: u64, round: u64) -> (Vec<Answered>, Changes) {
     let mut draft = hub.draft(now_ms);
     let answers = asked
         .iter()
         .map(|asked| match asked {
             Asked::SignUp(sign_up) => Answered::SignUp(draft.sign_up(sign_up).map(|account| account.0)),
-            Asked::Op(device, op) => Answered::Op(draft.apply(*device, op)),
+            Asked::Op(device, op) => {
+                Answered::Op(draft.apply(Origin { device: *device, link: round * 1_000 + u64::from(device.0[0]) }, op))
+            }
         })
         .collect();
     (answers, draft.finish())
@@ -243,13 +251,13 @@ fn run(batches: &[Batch]) {
             expected.push(expect(&mut ahead, &asked));
             wanted.push(asked);
         }
-        let (answers, changes) = decide(&hub, &wanted, batch.now_ms);
-        for (number, (answer, expected)) in answers.iter().zip(&expected).enumerate() {
-            assert_eq!(answer, expected, "to {:?}", wanted[number]);
+        let (answers, changes) = decide(&hub, &wanted, batch.now_ms, number as u64);
+        for (index, (answer, expected)) in answers.iter().zip(&expected).enumerate() {
+            assert_eq!(answer, expected, "to {:?}", wanted[index]);
         }
         // Decided again, and decided by a server that was started from the disk: the same, to the byte.
         for other in [&hub, &disk.hub()] {
-            let (again, same) = decide(other, &wanted, batch.now_ms);
+            let (again, same) = decide(other, &wanted, batch.now_ms, number as u64);
             assert_eq!(again, answers);
             assert_eq!(same.entries, changes.entries);
             assert_eq!(same.rows(), changes.rows());
@@ -285,19 +293,19 @@ fn enter(name: &str) -> Body {
 fn a_repeat_gets_the_same_answer_until_it_is_confirmed_and_is_settled_from_then_on() {
     let (hub, _) = opened(&mut Disk::default());
     let mut draft = hub.draft(0);
-    let first = draft.apply(device_id(0), &op(1, 0, enter("lobby")));
-    let refused = draft.apply(device_id(0), &op(2, 0, enter("")));
+    let first = draft.apply(origin(0), &op(1, 0, enter("lobby")));
+    let refused = draft.apply(origin(0), &op(2, 0, enter("")));
     assert!(matches!(refused, Answer::Outcome(outcome) if outcome.refusal() == Refusal::NameInvalid));
-    assert_eq!(draft.apply(device_id(0), &op(2, 0, enter(""))), refused);
+    assert_eq!(draft.apply(origin(0), &op(2, 0, enter(""))), refused);
     // What it asks for now counts for nothing: the number is used up.
-    assert_eq!(draft.apply(device_id(0), &op(2, 0, enter("den"))), refused);
-    assert_eq!(draft.apply(device_id(0), &op(1, 0, enter("lobby"))), first);
+    assert_eq!(draft.apply(origin(0), &op(2, 0, enter("den"))), refused);
+    assert_eq!(draft.apply(origin(0), &op(1, 0, enter("lobby"))), first);
     let settled = Answer::Settled(wire::Settled { sequence: 1, last_sequence: 2 });
-    assert_eq!(draft.apply(device_id(0), &op(1, 1, enter("lobby"))), settled);
+    assert_eq!(draft.apply(origin(0), &op(1, 1, enter("lobby"))), settled);
     // This link is of a profile that was rolled back: nothing more is taken from it.
     let settled = |sequence| Answer::Settled(wire::Settled { sequence, last_sequence: 2 });
-    assert_eq!(draft.apply(device_id(0), &op(2, 1, enter(""))), settled(2));
-    assert_eq!(draft.apply(device_id(0), &op(3, 1, enter("den"))), settled(3));
+    assert_eq!(draft.apply(origin(0), &op(2, 1, enter(""))), settled(2));
+    assert_eq!(draft.apply(origin(0), &op(3, 1, enter("den"))), settled(3));
 }
 
 #[test]
@@ -305,7 +313,7 @@ fn an_operation_behind_a_gap_changes_nothing() {
     let (hub, _) = opened(&mut Disk::default());
     let mut draft = hub.draft(0);
     let hold = wire::Hold { from_sequence: 1, cause: wire::HoldCause::Gap.into(), retry_after_ms: 0 };
-    assert_eq!(draft.apply(device_id(0), &op(2, 0, enter("lobby"))), Answer::Hold(hold));
+    assert_eq!(draft.apply(origin(0), &op(2, 0, enter("lobby"))), Answer::Hold(hold));
     assert_eq!(draft.finish().entries, []);
 }
 
@@ -317,8 +325,8 @@ fn two_who_enter_one_name_in_other_letters_are_in_one_room() {
         Answer::Outcome(outcome) => outcome.room,
         other => panic!("{other:?}"),
     };
-    let here = room(draft.apply(device_id(0), &op(1, 0, enter("Zoë"))));
+    let here = room(draft.apply(origin(0), &op(1, 0, enter("Zoë"))));
     let mut second = op(1, 0, enter("ZOE\u{308}"));
     second.id = 77;
-    assert_eq!(room(draft.apply(device_id(1), &second)), here);
+    assert_eq!(room(draft.apply(origin(1), &second)), here);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use steadfast_proto::codec::Decoder;
 use steadfast_proto::hub::connection::{Admission, Event, StoredChunk, check_hello};
-use steadfast_proto::hub::{Answer, Changes, Connection, Hub, ReaderId, RowKind, SignUp, State};
+use steadfast_proto::hub::{Answer, Changes, Connection, Hub, Origin, ReaderId, RowKind, SignUp, State};
 use steadfast_proto::ids::{AccountId, DeviceId, LogId, RoomId, Term};
 use steadfast_proto::link;
 use steadfast_proto::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) struct Conn {
 #[derive(Debug)]
 enum Submitted {
     SignUp(SignUp),
-    Op(DeviceId, Box<Op>),
+    Op(Origin, Box<Op>),
 }
 
 #[derive(Debug)]
@@ -338,8 +338,8 @@ impl World {
             let hold = Hold { from_sequence: op.sequence, cause, retry_after_ms: OVERLOADED_RETRY_MS };
             return conn.core.handle_answers(vec![Answer::Hold(hold)]);
         }
-        let device = conn.core.device().1;
-        self.submit(wire, Submitted::Op(device, op));
+        let origin = conn.core.origin();
+        self.submit(wire, Submitted::Op(origin, op));
     }
 
     fn submit(&mut self, wire: u64, what: Submitted) {
@@ -363,9 +363,9 @@ impl World {
                 Submitted::SignUp(sign_up) => {
                     decided.push((wire, Decided::SignUp(draft.sign_up(&sign_up).map_err(|_| ()))));
                 }
-                Submitted::Op(device, op) => {
-                    let answer = draft.apply(device, &op);
-                    decided.push((wire, Decided::Op(device, op.sequence, answer)));
+                Submitted::Op(origin, op) => {
+                    let answer = draft.apply(origin, &op);
+                    decided.push((wire, Decided::Op(origin.device, op.sequence, answer)));
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! The handshake as the server sees it.
 
 use super::{Connection, Event, Phase, WINDOW_BYTES};
-use crate::hub::Hub;
+use crate::hub::{Attached, Hub};
 use crate::ids::{AccountId, DeviceId, LogId, Place, Term};
 use crate::link::{Bounds, Pinging};
 use crate::session::divergence;
@@ -154,7 +154,8 @@ impl Connection {
         let as_of = hub.state().head();
         match hub.attach(self.account, self.device, incarnation, place) {
             Err(reason) => self.say_bye(reason, "a newer link of this device is connected", 1_000, hub),
-            Ok((reader, evicted)) => {
+            Ok(Attached { reader, link, evicted }) => {
+                self.number = link;
                 self.phase = Phase::Live(reader);
                 self.events.extend(evicted.map(Event::Evict));
                 let rooms = hub.heads(self.account, place);
