@@ -26,7 +26,6 @@ use super::{Answer, Hub, Origin, Pull, ReaderId};
 use crate::codec;
 use crate::ids::{AccountId, DeviceId, RoomId};
 use crate::link::{Bounds, Link, LinkError, Pinging, Timer};
-use crate::session::bye_reason;
 use crate::time::{Duration, Instant};
 use crate::wire::{self, ByeReason, Failed, RequestError, frame::Kind};
 
@@ -432,7 +431,7 @@ impl Connection {
     }
 
     fn fail(&mut self, error: &LinkError, hub: &mut Hub) {
-        self.say_bye(bye_reason(error), &error.to_string(), 0, hub);
+        self.say_bye(error.bye_reason(), &error.to_string(), 0, hub);
     }
 
     fn settle_awaiting(&mut self) {

@@ -183,7 +183,7 @@ proptest! {
 #[test]
 fn one_outage_does_not_widen_the_bound_for_long() {
     let mut liveness = server();
-    let mut answer = |liveness: &mut Liveness, number: u32, ms: u64, round_trip_ms: u64| {
+    let answer = |liveness: &mut Liveness, number: u32, ms: u64, round_trip_ms: u64| {
         liveness.handle_ping_sent(number, at(ms));
         liveness.handle_inbound(at(ms + round_trip_ms));
         liveness.handle_pong(number, at(ms + round_trip_ms));

@@ -18,7 +18,7 @@ pub use rtt::Rtt;
 
 use crate::codec::{self, CodecError, Decoder, Received};
 use crate::time::{Duration, Instant};
-use crate::wire::{Ping, Pong, frame::Kind};
+use crate::wire::{ByeReason, Ping, Pong, frame::Kind};
 use liveness::Verdict;
 
 /// How long a handshake may take.
@@ -61,6 +61,18 @@ pub enum LinkError {
     /// The handshake did not end in time.
     #[error("the handshake took more than {} s", HANDSHAKE_TIMEOUT.as_secs())]
     HandshakeTimeout,
+}
+
+impl LinkError {
+    /// The farewell that a server sends for it.
+    pub fn bye_reason(&self) -> ByeReason {
+        match self {
+            Self::Codec(_) | Self::SlowFrame => ByeReason::ProtocolError,
+            Self::Hole { .. } => ByeReason::Hole,
+            Self::Silent { .. } | Self::WokeFromSleep => ByeReason::Silent,
+            Self::HandshakeTimeout => ByeReason::HandshakeTimeout,
+        }
+    }
 }
 
 /// What a link's next deadline is for.

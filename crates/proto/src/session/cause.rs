@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::codec::CodecError;
+use crate::link::LinkError;
 use crate::wire::ByeReason;
 
 /// The longest wait that a peer can ask for; what is above counts as this.
@@ -264,6 +265,22 @@ impl PeerReason {
             Self::Hole => "the other side misses something that was sent from here",
             Self::ProtocolError => "the other side says that this side broke the protocol",
             Self::HandshakeTimedOut => "the other side waited too long for the handshake",
+        }
+    }
+}
+
+/// What this side noticed of a link.
+impl From<LinkError> for Cause {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Codec(error) => Self::ProtocolError(ProtocolFault::Codec(error)),
+            LinkError::Hole { .. } => Self::Hole,
+            LinkError::Silent { silent_for } => {
+                Self::Silent { for_ms: u64::try_from(silent_for.as_millis()).unwrap_or(u64::MAX) }
+            }
+            LinkError::WokeFromSleep => Self::WokeFromSleep,
+            LinkError::SlowFrame => Self::ProtocolError(ProtocolFault::Rule("a frame did not end in time")),
+            LinkError::HandshakeTimeout => Self::HandshakeTimedOut,
         }
     }
 }

@@ -34,10 +34,9 @@ pub use status::{State, Status};
 use std::collections::VecDeque;
 
 use crate::ids::DeviceId;
-use crate::link::LinkError;
 use crate::time::Instant;
 use crate::wire::{self, ByeReason, RequestError, frame::Kind};
-use cause::{NextStep, ProtocolFault};
+use cause::NextStep;
 use intake::Intake;
 use known::Known;
 use outbox::Outbox;
@@ -272,7 +271,7 @@ impl Session {
                         self.end(now, cause);
                     }
                 }
-                Err(error) => self.end(now, cause_of(error)),
+                Err(error) => self.end(now, error.into()),
             }
         }
         self.acknowledge_unstored();
@@ -292,7 +291,7 @@ impl Session {
         if let Line::Up(up) = &mut self.line
             && let Err(error) = up.link.handle_timeout(now)
         {
-            self.end(now, cause_of(error));
+            self.end(now, error.into());
         }
         if let Line::Offline { retry_at: Some(at) } = self.line
             && now >= at
@@ -475,28 +474,5 @@ impl Session {
             Line::Up(up) => Some(up),
             Line::Offline { .. } | Line::Connecting | Line::Stopped => None,
         }
-    }
-}
-
-fn cause_of(error: LinkError) -> Cause {
-    match error {
-        LinkError::Codec(error) => Cause::ProtocolError(ProtocolFault::Codec(error)),
-        LinkError::Hole { .. } => Cause::Hole,
-        LinkError::Silent { silent_for } => {
-            Cause::Silent { for_ms: u64::try_from(silent_for.as_millis()).unwrap_or(u64::MAX) }
-        }
-        LinkError::WokeFromSleep => Cause::WokeFromSleep,
-        LinkError::SlowFrame => Cause::ProtocolError(ProtocolFault::Rule("a frame did not end in time")),
-        LinkError::HandshakeTimeout => Cause::HandshakeTimedOut,
-    }
-}
-
-/// The farewell that a server sends for an error of its link.
-pub fn bye_reason(error: &LinkError) -> ByeReason {
-    match error {
-        LinkError::Codec(_) | LinkError::SlowFrame => ByeReason::ProtocolError,
-        LinkError::Hole { .. } => ByeReason::Hole,
-        LinkError::Silent { .. } | LinkError::WokeFromSleep => ByeReason::Silent,
-        LinkError::HandshakeTimeout => ByeReason::HandshakeTimeout,
     }
 }

@@ -36,7 +36,8 @@ pub struct Resume {
     pub told: Option<Place>,
     /// Its outcomes up to this sequence are stored.
     pub confirmed_through: u64,
-    /// The rooms that the account is a member of, with the last stored room sequence; `None` while it is not known where its next entry stands, which is so
+    /// The rooms that the account is a member of, with the last stored room sequence; `None` while it is
+    /// not known where its next entry stands, which is so
     /// after histories parted before this device's first contact.
     pub rooms: Vec<(RoomId, Option<u64>)>,
     /// The terms that links told, oldest first, each with the highest position told under it.

@@ -273,7 +273,12 @@ fn run(batches: &[Batch]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_is_asked_in_whatever_batches_is_decided_as_the_model_says_and_the_same_again(batches in batches()) {
