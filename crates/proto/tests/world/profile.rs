@@ -248,8 +248,11 @@ impl Profile {
         for (_, highest) in &mut self.terms {
             *highest = (*highest).min(common);
         }
+        // The stream may have brought less than an outcome told: then the place is behind what is common.
+        let position = self.position().min(common);
         self.told = None;
-        self.move_place(common);
+        self.move_place(position);
+        self.tell(common);
         let later = self.outbox.split_off(&(last_sequence + 1));
         self.drawn = last_sequence;
         self.renumber(later);
