@@ -97,7 +97,9 @@ pub struct Connection {
     /// The client asked whether we live: a good moment to say how far it has everything.
     through_due: bool,
     through_told: u64,
-    events: VecDeque<Event>,
+    /// Nothing while nothing is wanted.
+    #[expect(clippy::box_collection, reason = "an idle connection holds no buffer, not even an empty one's 32 bytes")]
+    events: Option<Box<VecDeque<Event>>>,
 }
 
 impl Connection {
@@ -121,7 +123,7 @@ impl Connection {
             history_open: 0,
             through_due: false,
             through_told: 0,
-            events: VecDeque::new(),
+            events: None,
         }
     }
 
@@ -150,7 +152,11 @@ impl Connection {
 
     /// What the connection wants next.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.as_mut()?.pop_front();
+        if event.is_none() {
+            self.events = None;
+        }
+        event
     }
 
     /// The next deadline and what it is for.
@@ -242,7 +248,7 @@ impl Connection {
         }
         self.phase = Phase::Closed;
         self.link.queue_control(Kind::Bye(wire::Bye { reason: reason.into(), text: text.to_owned(), retry_after_ms }));
-        self.events.push_back(Event::Close(reason));
+        self.want(Event::Close(reason));
     }
 
     /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
@@ -268,6 +274,10 @@ impl Connection {
 
     // ---- inside
 
+    fn want(&mut self, event: Event) {
+        self.events.get_or_insert_default().push_back(event);
+    }
+
     fn handle_frame(&mut self, kind: Kind, wire_bytes: u64, hub: &mut Hub) {
         match (&mut self.phase, kind) {
             (Phase::Closed, _) => {}
@@ -275,7 +285,7 @@ impl Connection {
                 self.phase = Phase::Greeting { early: VecDeque::new(), early_bytes: 0 };
                 // From here on the server's own work counts, not the client's slowness.
                 self.link.end_handshake();
-                self.events.push_back(Event::Greeted(Box::new(hello)));
+                self.want(Event::Greeted(Box::new(hello)));
             }
             (Phase::Fresh, _) => self.refuse_frame("the first frame is Hello", hub),
             (_, Kind::Hello(_)) => self.refuse_frame("Hello comes once", hub),
@@ -320,7 +330,7 @@ impl Connection {
                     self.fail_request(history.number, RequestError::NoSuchRoom, "there is no such room");
                 } else {
                     self.history_open += 1;
-                    self.events.push_back(Event::ReadHistory(history));
+                    self.want(Event::ReadHistory(history));
                 }
             }
             // A page is one read: it is answered before a cancel could reach it.
@@ -343,7 +353,7 @@ impl Connection {
 
     fn handle_op(&mut self, op: wire::Op) {
         if !self.settled {
-            self.events.push_back(Event::Submit(Box::new(op)));
+            self.want(Event::Submit(Box::new(op)));
         }
     }
 
@@ -352,7 +362,7 @@ impl Connection {
             hub.detach(reader);
         }
         self.phase = Phase::Closed;
-        self.events.push_back(Event::Close(reason));
+        self.want(Event::Close(reason));
     }
 
     fn pull(&mut self, now: Instant, reader: ReaderId, hub: &mut Hub, out: &mut Vec<u8>, start: usize) {
@@ -394,7 +404,7 @@ impl Connection {
                 (None, Pull::Behind { rooms, after }) if rooms.is_empty() => hub.caught_up_to(reader, after),
                 (None, Pull::Behind { rooms, after }) => {
                     self.catchup = Some(Box::new(Catchup::reading(hub.state().head())));
-                    self.events.push_back(Event::ReadChunks { rooms, after });
+                    self.want(Event::ReadChunks { rooms, after });
                     return;
                 }
                 (None, Pull::Enough) => return,

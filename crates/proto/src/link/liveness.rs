@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::rtt::Rtt;
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, wire_ms};
 
 /// The shortest silence after which an unanswered send makes a ping.
 const PROBE_DELAY_MIN: Duration = Duration::from_millis(250);
@@ -87,7 +87,9 @@ pub enum Verdict {
 /// The state of one link's liveness.
 #[derive(Debug)]
 pub struct Liveness {
-    bounds: Bounds,
+    active_bound_ms: u32,
+    idle_bound_ms: u32,
+    pinging: Pinging,
     rtt: Rtt,
     last_inbound: Instant,
     last_outbound: Instant,
@@ -95,31 +97,35 @@ pub struct Liveness {
     awaiting: Option<Instant>,
     /// When the last ping left.
     last_ping: Option<Instant>,
-    pings_waiting: VecDeque<(u32, Instant)>,
+    /// Nothing while no ping waits: most links are idle.
+    #[expect(clippy::box_collection, reason = "an idle connection holds no buffer, not even an empty one's 32 bytes")]
+    pings_waiting: Option<Box<VecDeque<(u32, Instant)>>>,
     /// A ping was asked for and has not left yet.
     ping_pending: bool,
     woke_at: Option<Instant>,
     /// Pings that are to follow, one a second, because a round trip was surprisingly long.
     measure_again: u8,
-    /// How long what is queued on the line will take, at the measured rate.
-    queue_delay: Duration,
+    /// How long what is queued on the line will take, at the measured rate; in milliseconds, 49 days at most.
+    queue_delay_ms: u32,
 }
 
 impl Liveness {
     /// A link that opened now.
     pub fn new(bounds: Bounds, now: Instant) -> Self {
         Self {
-            bounds,
+            active_bound_ms: wire_ms(bounds.active_bound),
+            idle_bound_ms: wire_ms(bounds.idle_bound),
+            pinging: bounds.pinging,
             rtt: Rtt::default(),
             last_inbound: now,
             last_outbound: now,
             awaiting: None,
             last_ping: None,
-            pings_waiting: VecDeque::new(),
+            pings_waiting: None,
             ping_pending: false,
             woke_at: None,
             measure_again: 0,
-            queue_delay: Duration::ZERO,
+            queue_delay_ms: 0,
         }
     }
 
@@ -130,8 +136,8 @@ impl Liveness {
 
     /// The silence that means death while an answer is due, on this line as it is now.
     pub fn active_bound(&self) -> Duration {
-        let measured = Duration::from_secs(1) + self.rtt.upper() + self.queue_delay;
-        self.bounds.active_bound.max(measured).min(self.bounds.idle_bound)
+        let measured = Duration::from_secs(1) + self.rtt.upper() + Duration::from_millis(self.queue_delay_ms.into());
+        Duration::from_millis(self.active_bound_ms.into()).max(measured).min(self.idle_bound())
     }
 
     /// The bound in force: active while an answer is due, else idle.
@@ -141,7 +147,9 @@ impl Liveness {
 
     /// Replaces the bounds, as the peer announced them.
     pub fn set_bounds(&mut self, bounds: Bounds) {
-        self.bounds = bounds;
+        self.active_bound_ms = wire_ms(bounds.active_bound);
+        self.idle_bound_ms = wire_ms(bounds.idle_bound);
+        self.pinging = bounds.pinging;
     }
 
     /// Bytes arrived.
@@ -169,19 +177,21 @@ impl Liveness {
         self.ping_pending = false;
         self.measure_again = self.measure_again.saturating_sub(1);
         self.last_ping = Some(now);
-        if self.pings_waiting.len() < PINGS_WAITING_MAX {
-            self.pings_waiting.push_back((number, now));
+        let waiting = self.pings_waiting.get_or_insert_default();
+        if waiting.len() < PINGS_WAITING_MAX {
+            waiting.push_back((number, now));
         }
     }
 
     /// A pong came. Gives whether a ping had asked for it.
     pub fn handle_pong(&mut self, number: u32, now: Instant) -> bool {
         let mut asked = false;
-        while let Some(&(waiting, left)) = self.pings_waiting.front() {
+        let Some(pings) = &mut self.pings_waiting else { return false };
+        while let Some(&(waiting, left)) = pings.front() {
             if waiting > number {
                 break;
             }
-            self.pings_waiting.pop_front();
+            pings.pop_front();
             if waiting == number {
                 asked = true;
                 let measured = now.since(left);
@@ -192,8 +202,8 @@ impl Liveness {
                 self.rtt.sample(measured);
             }
         }
-        if self.pings_waiting.is_empty() {
-            self.pings_waiting = VecDeque::new();
+        if pings.is_empty() {
+            self.pings_waiting = None;
         }
         asked
     }
@@ -201,7 +211,8 @@ impl Liveness {
     /// How many bytes the transport still holds, and how fast the line was measured to carry them.
     pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
         let rate = bytes_per_second.unwrap_or(RATE_UNMEASURED).max(1);
-        self.queue_delay = Duration::from_millis(queued_bytes.saturating_mul(1_000) / rate);
+        let delay_ms = queued_bytes.saturating_mul(1_000) / rate;
+        self.queue_delay_ms = u32::try_from(delay_ms).unwrap_or(u32::MAX);
     }
 
     /// A ping is wanted for another reason than a deadline.
@@ -272,25 +283,34 @@ impl Liveness {
     }
 
     fn first_unanswered(&self) -> Option<Instant> {
-        let ping = self.pings_waiting.front().map(|&(_, left)| left);
+        let ping = self.first_ping_waiting();
         match (self.awaiting, ping) {
             (Some(send), Some(ping)) => Some(send.min(ping)),
             (send, ping) => send.or(ping),
         }
     }
 
+    /// When the first ping left that waits for its pong.
+    fn first_ping_waiting(&self) -> Option<Instant> {
+        self.pings_waiting.as_ref()?.front().map(|&(_, left)| left)
+    }
+
+    fn idle_bound(&self) -> Duration {
+        Duration::from_millis(self.idle_bound_ms.into())
+    }
+
     fn idle_death(&self) -> Duration {
-        match self.bounds.pinging {
-            Pinging::Here { .. } => self.bounds.idle_bound,
-            Pinging::There => self.bounds.idle_bound * 14 / 15,
+        match self.pinging {
+            Pinging::Here { .. } => self.idle_bound(),
+            Pinging::There => self.idle_bound() * 14 / 15,
         }
     }
 
     fn idle_ping(&self) -> Option<Instant> {
-        match self.bounds.pinging {
+        match self.pinging {
             Pinging::There => None,
             Pinging::Here { jitter_permille } => {
-                let pause = self.bounds.idle_bound * 11 / 15 * u32::from(jitter_permille) / 1_000;
+                let pause = self.idle_bound() * 11 / 15 * u32::from(jitter_permille) / 1_000;
                 let quiet_since = self.alive_from().min(self.last_outbound);
                 Some(self.not_before_pause(quiet_since + pause))
             }
@@ -304,7 +324,7 @@ impl Liveness {
     }
 
     fn measuring_ping(&self) -> Option<Instant> {
-        let wanted = self.measure_again > 0 && self.pings_waiting.is_empty();
+        let wanted = self.measure_again > 0 && self.pings_waiting.is_none();
         wanted.then(|| self.not_before_pause(self.alive_from()))
     }
 
@@ -319,9 +339,9 @@ impl Liveness {
     }
 
     fn ping_death(&self) -> Option<Instant> {
-        let &(_, left) = self.pings_waiting.front()?;
+        let left = self.first_ping_waiting()?;
         let granted = self.woke_at.map_or(left, |woke| woke.max(left));
-        Some(granted + self.bounds.idle_bound)
+        Some(granted + self.idle_bound())
     }
 }
 

@@ -157,7 +157,9 @@ impl Connection {
             Ok(Attached { reader, link, evicted }) => {
                 self.number = link;
                 self.phase = Phase::Live(reader);
-                self.events.extend(evicted.map(Event::Evict));
+                if let Some(older) = evicted {
+                    self.want(Event::Evict(older));
+                }
                 let rooms = hub.heads(self.account, place);
                 let heads = &mut self.replies.get_or_insert_default().heads;
                 let frames = rooms.len().div_ceil(HEADS_PER_FRAME).max(1);
