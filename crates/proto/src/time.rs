@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 pub use std::time::Duration;
 
-/// A moment of the boot clock (Linux: `CLOCK_BOOTTIME`). Kept one higher than it is, so that an absent one costs nothing:
-/// a server has several of these for each idle connection.
+/// A moment of the boot clock (Linux: `CLOCK_BOOTTIME`). Kept one higher than it is, so that an absent one costs
+/// nothing: a server has several of these for each idle connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(NonZeroU64);
 

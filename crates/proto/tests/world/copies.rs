@@ -1,9 +1,12 @@
 //! A client's profile is restored from a copy.
 
+use steadfast_proto::time::Duration;
+
 use crate::oracle::{check_operations, check_streams, come_to_rest, positions_of};
 use crate::random::for_each_seed;
 use crate::sim::World;
 
+const QUEUED: usize = 20;
 const WRITTEN_OFFLINE: usize = 40;
 
 #[test]
@@ -59,5 +62,48 @@ fn a_profile_restored_from_a_copy_goes_on_as_a_new_device_with_nothing_lost_or_d
         let new_devices = world.clients[bob].profile.new_devices;
         assert!(new_devices <= 1, "a profile that was copied once is renewed once");
         assert!(new_devices == 1 || sent_since == 0, "another history under the same numbers is found out");
+    });
+}
+
+#[test]
+fn a_profile_found_rolled_back_says_nothing_more_as_the_old_device_on_the_next_link_either() {
+    for_each_seed(0..400, |seed| {
+        let mut world = World::any(seed);
+        world.weather.socket_bytes = 4 * 1024;
+        world.weather.client_sync_ms_max = 1;
+        world.weather.latency = crate::pipe::Latency { from_ms: 1, to_ms: 30 };
+        world.weather.piece_bytes_max = usize::MAX;
+        let bob = world.add_client("bob");
+        let lobby = world.enter(bob, "lobby");
+        come_to_rest(&mut world);
+        world.crash_client(bob);
+        world.weather.server_sync_ms_max = 1;
+        for _ in 0..QUEUED {
+            world.send_entered(bob, lobby, 1_500);
+        }
+        let (copied, made) = (world.clients[bob].profile.clone(), world.clients[bob].made.clone());
+        // The original is restarted in the middle, so that it confirms some of them.
+        world.weather.server_sync_ms_max = 400;
+        world.start_client(bob);
+        world.run_until(Duration::from_secs(30), |world| world.clients[bob].profile.outbox.len() < QUEUED);
+        world.crash_client(bob);
+        come_to_rest(&mut world);
+        world.crash_client(bob);
+        world.clients[bob].profile = copied;
+        world.clients[bob].made = made;
+        for _ in 0..QUEUED {
+            world.send_entered(bob, lobby, 50);
+        }
+        // Now it is found out before what came back is stored, and what is new waits long at the server.
+        world.weather.server_sync_ms_max = 1;
+        world.weather.client_sync_ms_max = 300;
+        world.start_client(bob);
+        let pause = world.random.ms(0, 300);
+        world.run_for(pause);
+        world.weather.server_sync_ms_max = 2_000;
+        world.cut(bob, true, true, true);
+        come_to_rest(&mut world);
+        check_operations(&world);
+        check_streams(&world);
     });
 }
