@@ -6,6 +6,7 @@ mod clients_killed;
 mod disk_full;
 mod holder;
 mod line_cut;
+mod line_cut_often;
 mod reading;
 mod restored_server;
 mod rolled_back;

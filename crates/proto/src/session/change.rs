@@ -36,7 +36,7 @@ pub enum Change {
     Outcome(wire::Outcome),
     /// A page of history; may overlap with what is stored.
     Page(wire::HistoryPage),
-    /// The server's history parted from ours after `common`.
+    /// The server's history parted from ours after `common`; the place goes back to it, if it is beyond.
     Diverged {
         /// The highest position that both histories share.
         common: u64,
@@ -59,6 +59,6 @@ pub struct Stored {
     pub position: u64,
     /// All sequences up to this one have an outcome that is stored.
     pub confirmed_through: u64,
-    /// Rooms that operations of ours entered or made, as the batch's outcomes said.
+    /// Rooms that operations of ours entered or made, as the batch's outcomes and our own entries said.
     pub entered: Vec<(OperationId, RoomId)>,
 }

@@ -1,7 +1,6 @@
 //! What each kind of frame means to a session.
 
 use super::cause::ProtocolFault;
-use super::up::Phase;
 use super::{Cause, Change, Event, Line, Request, Rollback, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::{HistoryPage, frame::Kind};
@@ -79,10 +78,11 @@ impl Session {
     /// already, this profile was rolled back.
     fn handle_settled(&mut self, sequence: u64) -> Result<(), Cause> {
         if sequence <= self.outbox.confirmed_through() {
+            // Known by now, from an entry that overtook the answer; this link takes no more operations all the same.
             return Err(Cause::ProtocolError(ProtocolFault::Rule("an outcome that was known is settled anew")));
         }
         if let Line::Up(up) = &mut self.line {
-            up.phase = Phase::RolledBack;
+            up.listens_only = true;
         }
         if self.rollback == Rollback::No {
             self.rollback = Rollback::Syncing(self.requests.ask(Request::Sync));

@@ -240,7 +240,9 @@ impl Session {
         self.outbox.handle_link();
         self.requests.handle_link();
         let jitter = self.reconnect.jitter().permille();
-        self.line = Line::Up(Box::new(Up::new(self.links, &self.settings, jitter, now)));
+        let mut up = Up::new(self.links, &self.settings, jitter, now);
+        up.listens_only = self.rollback != Rollback::No;
+        self.line = Line::Up(Box::new(up));
     }
 
     /// The transport connection could not be opened.
@@ -395,7 +397,7 @@ impl Session {
         }
         self.outbox.handle_reset(confirmed_through);
         match &mut self.line {
-            Line::Up(up) if up.phase == Phase::Fresh => {}
+            Line::Up(up) if up.phase == Phase::Fresh => up.listens_only = self.rollback != Rollback::No,
             Line::Up(up) if up.phase == Phase::GoingBack && !new_device => {
                 up.go_on(self.known.place.map_or(0, |place| place.position), confirmed_through);
             }
@@ -421,8 +423,10 @@ impl Session {
 
     fn settle_awaiting(&mut self) {
         let awaiting = self.outbox.is_awaiting() || self.requests.is_awaiting();
+        // Before Welcome it is Hello that waits for its answer.
         if let Some(up) = self.up_mut()
             && !awaiting
+            && up.is_online()
         {
             up.link.liveness_mut().handle_all_answered();
         }

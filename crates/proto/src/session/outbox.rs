@@ -1,6 +1,6 @@
 //! The session's view of the durable outbox: a window of its rows, what was sent on this link, what may be sent next.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::ids::{OperationId, RoomId};
 use crate::time::{Duration, Instant};
@@ -49,7 +49,7 @@ pub(super) struct Outbox {
     held: Option<Held>,
     /// Where a gap made us go back to, until that one is answered.
     gone_back_to: Option<u64>,
-    entered: BTreeMap<OperationId, RoomId>,
+    entered: VecDeque<(OperationId, RoomId)>,
 }
 
 impl Outbox {
@@ -193,10 +193,17 @@ impl Outbox {
     }
 
     fn remember_entered(&mut self, operation: OperationId, room: RoomId) {
-        self.entered.insert(operation, room);
-        if self.entered.len() > ENTERED_MAX {
-            self.entered.pop_first();
+        if self.room_entered_by(operation).is_none() {
+            self.entered.push_back((operation, room));
         }
+        if self.entered.len() > ENTERED_MAX {
+            self.entered.pop_front();
+        }
+    }
+
+    fn room_entered_by(&self, operation: OperationId) -> Option<RoomId> {
+        let known = self.entered.iter().find(|(entered, _)| *entered == operation);
+        known.map(|&(_, room)| room)
     }
 
     /// A row may have been loaded before the room was known that an earlier operation enters. The server resolves
@@ -204,7 +211,7 @@ impl Outbox {
     fn resolve(&self, op: &mut Op) {
         if let Some(reference) = room_of(op)
             && let Some(By::EnteredBy(operation)) = reference.by
-            && let Some(room) = self.entered.get(&OperationId(operation))
+            && let Some(room) = self.room_entered_by(OperationId(operation))
         {
             reference.by = Some(By::Room(room.0));
         }

@@ -30,8 +30,6 @@ pub(super) enum Phase {
     Live,
     /// The histories parted; ours goes back before the link goes on.
     GoingBack,
-    /// Welcomed, but the profile turned out to be rolled back: it only listens.
-    RolledBack,
 }
 
 #[derive(Debug)]
@@ -45,6 +43,8 @@ pub(super) struct Up {
     first_heads: Option<Vec<wire::Head>>,
     first_flight_bytes: u64,
     go_on: Option<wire::Continue>,
+    /// The profile is known to be rolled back: no operation leaves as the device that it was.
+    pub(super) listens_only: bool,
 }
 
 impl Up {
@@ -62,13 +62,14 @@ impl Up {
             first_heads: None,
             first_flight_bytes: 0,
             go_on: None,
+            listens_only: false,
         }
     }
 
     /// Welcomed, and not lost since.
     pub(super) fn is_online(&self) -> bool {
         match self.phase {
-            Phase::Live | Phase::GoingBack | Phase::RolledBack => true,
+            Phase::Live | Phase::GoingBack => true,
             Phase::Fresh | Phase::Greeting => false,
         }
     }
@@ -113,7 +114,7 @@ impl Up {
         while self.may_operate() && out.len() - start < TRANSMIT_BYTES {
             let room = match self.phase {
                 Phase::Greeting => FIRST_FLIGHT_BYTES_MAX.saturating_sub(self.first_flight_bytes),
-                Phase::Fresh | Phase::Live | Phase::GoingBack | Phase::RolledBack => u64::MAX,
+                Phase::Fresh | Phase::Live | Phase::GoingBack => u64::MAX,
             };
             let Some(op) = outbox.poll_send(now, room) else { break };
             let bytes = self.link.send(now, Kind::Op(op), out);
@@ -178,7 +179,7 @@ impl Up {
         known: &mut Known,
         intake: &mut Intake,
     ) -> Result<Option<u32>, Cause> {
-        if !matches!(self.phase, Phase::Live | Phase::RolledBack) {
+        if self.phase != Phase::Live {
             return Err(broken("an entry came before Welcome"));
         }
         self.stream_bytes += wire_bytes;
@@ -221,14 +222,15 @@ impl Up {
 
     fn may_operate(&self) -> bool {
         match self.phase {
+            _ if self.listens_only => false,
             Phase::Live => true,
             Phase::Greeting => self.first_flight_bytes < FIRST_FLIGHT_BYTES_MAX,
-            Phase::Fresh | Phase::GoingBack | Phase::RolledBack => false,
+            Phase::Fresh | Phase::GoingBack => false,
         }
     }
 
     fn may_request(&self) -> bool {
-        matches!(self.phase, Phase::Live | Phase::RolledBack)
+        self.phase == Phase::Live
     }
 
     fn hello(&self, known: &Known, settings: &Settings, confirmed_through: u64) -> Kind {
