@@ -18,7 +18,7 @@ pub(crate) struct Options {
     #[arg(long, env = "STEADFAST_LIMIT", value_name = "N", default_value_t = 20)]
     limit: usize,
     /// One JSON object a line
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
 }
 

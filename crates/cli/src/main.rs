@@ -66,7 +66,7 @@ fn main() -> ExitCode {
             Command::Send(options) => send::run(options).await,
             Command::Tail(options) => tail::run(options).await,
             Command::History(options) => history::run(&options),
-            Command::Status(options) => status::run(&options),
+            Command::Status(options) => status::run(options).await,
             Command::Bench(options) => bench::run(options).await,
         }
     });

@@ -66,12 +66,26 @@ fn harmless(text: &str) -> String {
 
 /// Prints lines and flushes them. A reader that has gone ends the command quietly.
 pub(crate) fn print(lines: &[String]) -> Result<(), Exit> {
-    let mut out = io::stdout().lock();
-    let written = lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
-    written.map_err(|error| match error.kind() {
+    write(lines).map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Exit::said(0),
-        _ => Exit::failed(format!("standard output: {error}")),
+        _ => failed(&error),
     })
+}
+
+/// Writes lines to standard output and flushes them, for whoever goes on when its reader has gone.
+pub(crate) fn write(lines: &[String]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush())
+}
+
+/// Standard output can't be written to.
+pub(crate) fn failed(error: &io::Error) -> Exit {
+    Exit::failed(format!("standard output: {error}"))
+}
+
+/// Says something on standard error, and goes on where that is closed: there is nobody to be told.
+pub(crate) fn tell(words: &str) {
+    writeln!(io::stderr(), "steadfast: {words}").ok();
 }
 
 #[cfg(test)]

@@ -3,11 +3,15 @@
 mod input;
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
 use clap::Args;
-use steadfast::{AppendError, Client, Draft, Queued, Refusal, SendError, SettledOutcome};
+use clap::builder::FalseyValueParser;
+use steadfast::{AppendError, Client, Draft, OperationId, Queued, Refusal, SendError, SettledOutcome};
 use steadfast_net::clock::{BootClock, BootTimer};
+use steadfast_store::profile::OUTBOX_ROWS_MAX;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::options::ClientOptions;
@@ -15,12 +19,18 @@ use crate::output;
 use crate::status_line::Teller;
 use input::{Input, Line};
 
-/// Messages that wait for their outcome before more input is read: memory stays flat whatever the input.
-const WAITING_MAX: usize = 8_192;
+/// Messages that wait for their outcome before more input is read: the outbox is the bound.
+const WAITING_MAX: usize = OUTBOX_ROWS_MAX as usize;
 /// Outcomes looked up at a time.
 const LOOK_UP: usize = 1_024;
+/// Outcomes looked up first: in most turns nothing has happened.
+const FIRST_LOOK: usize = 16;
 /// How long a full outbox is left alone.
 const FULL_PAUSE: Duration = Duration::from_millis(200);
+/// When no more is waited for the server: how long the next lines may take to come.
+const GRACE: Duration = Duration::from_millis(300);
+/// The same for all lines together, so that an input that trickles for ever ends the command too.
+const GRACE_TOTAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -35,13 +45,13 @@ pub(crate) struct Options {
     #[arg(long, env = "STEADFAST_TIMEOUT", value_name = "D", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     /// Return as soon as all is safe on this machine
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_QUEUE", value_parser = FalseyValueParser::new())]
     queue: bool,
     /// Running it again with the same key and input stores nothing twice
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, env = "STEADFAST_KEY", value_name = "KEY")]
     key: Option<String>,
     /// One JSON object for each stored message
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
 }
 
@@ -50,34 +60,58 @@ struct Sending<'o> {
     options: &'o Options,
     client: Client,
     input: Input,
-    waiting: VecDeque<Queued>,
+    /// What was queued and has no outcome yet, in order.
+    waiting: VecDeque<OperationId>,
     /// A batch that the outbox had no room for.
     refused_batch: Option<Vec<Line>>,
+    /// Messages that were queued.
+    queued: usize,
+    /// The number of the last line that was taken from the input.
+    last_line: u64,
     full_told: bool,
+    /// Whoever read standard output has gone.
+    muted: bool,
     failed: bool,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
+    let caught = signal(SignalKind::interrupt());
+    let mut interrupt = caught.map_err(|error| Exit::failed(format!("signals can't be caught: {error}")))?;
     let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
     let teller = Teller::start(&client);
-    let input = Input::open(&options.text);
-    let mut sending = Sending {
-        options: &options,
-        client,
-        input,
-        waiting: VecDeque::new(),
-        refused_batch: None,
-        full_told: false,
-        failed: false,
+    let mut sending = Sending::new(&options, client);
+    // Around all of it: neither a long look into the store nor a reader who does not read holds Ctrl-C up.
+    let done = tokio::select! {
+        biased;
+        _ = interrupt.recv() => Err(Exit::interrupted()),
+        done = sending.run() => done,
     };
-    let done = sending.run().await;
     drop(teller);
     let failed = sending.failed;
-    sending.client.close().await;
+    tokio::select! {
+        () = sending.client.close() => {}
+        // Who presses it again does not want to wait for the goodbye; what was queued is on the disk.
+        _ = interrupt.recv() => {}
+    }
     done.and(if failed { Err(Exit::told()) } else { Ok(()) })
 }
 
-impl Sending<'_> {
+impl<'o> Sending<'o> {
+    fn new(options: &'o Options, client: Client) -> Self {
+        Self {
+            options,
+            client,
+            input: Input::open(&options.text),
+            waiting: VecDeque::new(),
+            refused_batch: None,
+            queued: 0,
+            last_line: 0,
+            full_told: false,
+            muted: false,
+            failed: false,
+        }
+    }
+
     async fn run(&mut self) -> Result<(), Exit> {
         let mut timer = BootTimer::new().map_err(Exit::failed)?;
         timer.set(self.options.timeout.map(|timeout| BootClock::now() + timeout));
@@ -87,11 +121,11 @@ impl Sending<'_> {
         loop {
             changed.borrow_and_update();
             self.look_up().await?;
-            if self.waiting.is_empty() && self.refused_batch.is_none() && self.input.is_over() {
+            if self.is_done() {
                 return Ok(());
             }
             if status.borrow_and_update().is_stopped() && !self.options.queue {
-                return Err(self.give_up());
+                return self.give_up().await;
             }
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();
             tokio::select! {
@@ -99,15 +133,14 @@ impl Sending<'_> {
                     self.queue(batch).await?;
                 },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
-                _ = status.changed() => {}
+                moved = status.changed() => moved.map_err(|_| closed())?,
                 _ = pause.expired() => {
                     pause.set(None);
                     if let Some(batch) = self.refused_batch.take() {
                         self.queue(batch).await?;
                     }
                 }
-                _ = timer.expired() => return Err(self.timed_out()),
-                _ = tokio::signal::ctrl_c() => return Err(Exit::interrupted()),
+                _ = timer.expired() => return self.time_is_up().await,
             }
             if self.refused_batch.is_some() && pause.deadline().is_none() {
                 pause.set(Some(BootClock::now() + FULL_PAUSE));
@@ -115,30 +148,33 @@ impl Sending<'_> {
         }
     }
 
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.refused_batch.is_none() && self.input.is_over()
+    }
+
     async fn queue(&mut self, batch: Vec<Line>) -> Result<(), Exit> {
         let mut lines = Vec::with_capacity(batch.len());
         for line in batch {
+            self.last_line = line.number();
             match line.checked() {
                 Ok(line) => lines.push(line),
                 Err(words) => {
-                    eprintln!("steadfast: {words}");
+                    output::tell(&words);
                     self.failed = true;
                 }
             }
         }
+        let Some(first) = lines.first().map(Line::number) else { return Ok(()) };
         let drafts: Vec<Draft> = lines.iter().map(|line| line.draft(self.options.key.as_deref())).collect();
-        if drafts.is_empty() {
-            return Ok(());
-        }
         match self.client.send(&self.options.room, drafts).await {
-            Ok(queued) => self.queued(queued),
+            Ok(queued) => self.queued(queued).await,
+            Err(SendError::Append(AppendError::Full { .. })) if self.options.queue => {
+                Err(Exit::failed(format!("the outbox is full; {}", self.not_queued_from(first))))
+            }
             Err(SendError::Append(AppendError::Full { rows, .. })) => {
                 if !self.full_told {
-                    eprintln!("steadfast: {rows} messages wait in the outbox, which is full: waiting for the server");
+                    output::tell(&format!("{rows} messages wait in the outbox, which is full: waiting for the server"));
                     self.full_told = true;
-                }
-                if self.options.queue {
-                    return Err(Exit::failed("the outbox is full; what was queued before this is safe"));
                 }
                 self.refused_batch = Some(lines);
                 Ok(())
@@ -147,22 +183,24 @@ impl Sending<'_> {
         }
     }
 
-    fn queued(&mut self, queued: Vec<Queued>) -> Result<(), Exit> {
+    async fn queued(&mut self, queued: Vec<Queued>) -> Result<(), Exit> {
+        self.queued += queued.len();
         if !self.options.queue {
-            self.waiting.extend(queued);
+            self.waiting.extend(queued.iter().map(|queued| queued.id));
             return Ok(());
         }
         if !self.options.json {
             return Ok(());
         }
         let line = |queued: &Queued| format!(r#"{{"sequence":{}}}"#, queued.sequence);
-        output::print(&queued.iter().map(line).collect::<Vec<_>>())
+        self.print(queued.iter().map(line).collect()).await
     }
 
     /// Prints what is settled, in order.
     async fn look_up(&mut self) -> Result<(), Exit> {
+        let mut many = FIRST_LOOK;
         while !self.waiting.is_empty() {
-            let ids = self.waiting.iter().take(LOOK_UP).map(|queued| queued.id).collect();
+            let ids = self.waiting.iter().take(many).copied().collect();
             let outcomes = self.client.outcomes(ids).await.map_err(Exit::failed)?;
             let mut lines = Vec::new();
             let settled: Vec<SettledOutcome> = outcomes.into_iter().map_while(|outcome| outcome).collect();
@@ -175,28 +213,110 @@ impl Sending<'_> {
                     }
                     None => {}
                     Some(code) => {
-                        eprintln!("steadfast: message {} was refused: {}", outcome.sequence, refusal_words(code));
+                        let (sequence, why) = (outcome.sequence, refusal_words(code));
+                        output::tell(&format!("message {sequence} was refused: {why}"));
                         self.failed = true;
                     }
                 }
             }
-            output::print(&lines)?;
-            if settled.len() < LOOK_UP {
+            self.print(lines).await?;
+            if settled.len() < many {
                 break;
             }
+            many = LOOK_UP;
         }
         Ok(())
     }
 
-    fn timed_out(&self) -> Exit {
-        let left = count(self.waiting.len());
-        Exit::timed_out(format!("time is up; {left} safe in the outbox and will go out with the next connection"))
+    /// Prints results, as long as anybody reads them: that nobody does is no reason to leave messages unsent.
+    async fn print(&mut self, lines: Vec<String>) -> Result<(), Exit> {
+        if self.muted || lines.is_empty() {
+            return Ok(());
+        }
+        // Not on this thread: a reader who does not read would hold up Ctrl-C.
+        let written = tokio::task::spawn_blocking(move || output::write(&lines)).await.map_err(Exit::failed)?;
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.muted = true;
+                Ok(())
+            }
+            written => written.map_err(|error| output::failed(&error)),
+        }
     }
 
-    fn give_up(&self) -> Exit {
-        let left = count(self.waiting.len());
+    async fn time_is_up(&mut self) -> Result<(), Exit> {
+        if let Some(line) = self.queue_what_is_there().await? {
+            return Err(Exit::failed(format!("time is up; {}", self.not_queued_from(line))));
+        }
+        if self.is_done() {
+            return Ok(());
+        }
+        Err(Exit::timed_out(format!("time is up; {}", self.what_is_safe())))
+    }
+
+    async fn give_up(&mut self) -> Result<(), Exit> {
         let why = self.client.status().borrow().cause_text.clone().unwrap_or_default();
-        Exit::failed(format!("{why}; {left} safe in the outbox"))
+        let rest = match self.queue_what_is_there().await? {
+            Some(line) => self.not_queued_from(line),
+            None => self.what_is_safe(),
+        };
+        Err(Exit::failed(format!("{why}; {rest}")))
+    }
+
+    /// Queues what the input has by now, so that it is safe when this ends. Answers the number of the first line for
+    /// which there was no room.
+    async fn queue_what_is_there(&mut self) -> Result<Option<u64>, Exit> {
+        let mut patience = GRACE_TOTAL;
+        let mut room = WAITING_MAX;
+        loop {
+            let batch = match self.refused_batch.take() {
+                Some(batch) => batch,
+                None => {
+                    let asked = BootClock::now();
+                    let Some(batch) = self.input.next_within(patience.min(GRACE)).await.map_err(Exit::failed)? else {
+                        break;
+                    };
+                    patience = patience.saturating_sub(BootClock::now().since(asked));
+                    batch
+                }
+            };
+            let first = batch.first().map(Line::number);
+            // An input without end, which the server takes as fast as it comes, never fills the outbox.
+            if room < batch.len() {
+                return Ok(first);
+            }
+            room -= batch.len();
+            self.queue(batch).await?;
+            if let Some(refused) = &self.refused_batch {
+                return Ok(refused.first().map(Line::number));
+            }
+        }
+        self.look_up().await?;
+        Ok(None)
+    }
+
+    /// What became of the messages, where not all of the input could be queued.
+    fn not_queued_from(&self, line: u64) -> String {
+        if self.queued == 0 {
+            return "nothing was queued".to_owned();
+        }
+        format!("from line {line} on nothing was queued; what came before is safe in the outbox or on the server")
+    }
+
+    /// What became of the messages, where all that could be read was queued.
+    fn what_is_safe(&self) -> String {
+        let mut words = if self.options.queue {
+            format!("{} safe in the outbox", count(self.queued))
+        } else {
+            format!("{} safe in the outbox and will go out with the next connection", count(self.waiting.len()))
+        };
+        if !self.input.is_over() {
+            words += &match self.last_line {
+                0 => "; no line of the input had come".to_owned(),
+                last => format!("; the input was not over after line {last}"),
+            };
+        }
+        words
     }
 }
 

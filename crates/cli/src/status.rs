@@ -1,20 +1,25 @@
 //! `steadfast status`: what the profile says of itself. Never connects.
 
+use std::path::Path;
+
 use clap::Args;
 use serde::Serialize;
-use steadfast_proto::ids::{AccountId, DeviceId};
-use steadfast_store::profile::{DriverLock, Fresh, Profile};
+use steadfast::{ProfileError, Status};
+use steadfast_store::profile::{DriverLock, Profile};
 
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
+
+/// The cause that [`Status::of_silent_holder`] gives.
+const HOLDER_SILENT: &str = "holder_silent";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     client: ClientOptions,
     /// One JSON object
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
 }
 
@@ -41,9 +46,11 @@ struct ReportedDrop {
     resumed: bool,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Exit> {
+pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let profile = open_existing(&options.client)?;
-    let report = report(options, &profile).map_err(Exit::failed)?;
+    let directory = options.client.client()?.directory();
+    let (process, status) = standing(&directory, &profile).await.map_err(Exit::failed)?;
+    let report = report(&options, &profile, process, status).map_err(Exit::failed)?;
     if options.json {
         let line = serde_json::to_string(&report).map_err(Exit::failed)?;
         return output::print(&[line]);
@@ -53,30 +60,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Exit> {
 
 /// Opens a profile that is there; looking at one must not make one.
 pub(crate) fn open_existing(options: &ClientOptions) -> Result<Profile, Exit> {
-    let directory = options.client()?.directory();
-    if !directory.join("profile.sqlite3").exists() {
-        let path = directory.display();
-        return Err(Exit::failed(format!("there is no profile in {path} yet; `steadfast tail` or `send` makes one")));
-    }
-    // Used for a new profile only, and this one is there.
-    let fresh = Fresh { device_id: DeviceId([0; 16]), secret: [0; 32], account: AccountId(0) };
-    Profile::open(&directory, options.name(), &fresh).map_err(Exit::failed)
+    Profile::open(&options.client()?.directory(), options.name(), None).map_err(Exit::failed)
 }
 
-fn report(options: &Options, profile: &Profile) -> Result<Report, steadfast::ProfileError> {
-    let directory = options.client.client().map(|client| client.directory()).unwrap_or_default();
-    let identity = profile.identity()?;
-    let process = DriverLock::holder(&directory)?;
-    let told = profile.live().status()?.and_then(|json| serde_json::from_str::<steadfast::Status>(&json).ok());
-    // What a process said that is gone says nothing about the line now, but why it ended.
-    let told = match (process, told) {
-        (Some(_), Some(told)) => told,
-        (_, told) => {
-            let mut offline = steadfast::Status::offline();
+/// Who holds the profile, and how the line is. What a process said counts while it holds the profile and answers: a
+/// stopped one holds it too, and the last word of one that was killed stays.
+async fn standing(directory: &Path, profile: &Profile) -> Result<(Option<u32>, Status), ProfileError> {
+    let answers = DriverLock::holder(directory)?.is_some() && steadfast::holder_answers(directory, profile).await?;
+    // Looked at again: the holder may have ended, or another one begun, while the answer was waited for.
+    let holder = DriverLock::holder(directory)?;
+    let told = profile.live().status()?.and_then(|json| serde_json::from_str::<Status>(&json).ok());
+    let status = match (holder, told) {
+        (Some(process), Some(told)) if answers && told.process == process => told,
+        (Some(_), _) => Status::of_silent_holder(holder),
+        // What a process said that is gone says nothing about the line now, but why it ended.
+        (None, told) => {
+            let mut offline = Status::offline();
             offline.cause = told.and_then(|told| told.cause).filter(|cause| cause != "stopped_by_user");
             offline
         }
     };
+    Ok((holder, status))
+}
+
+fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Status) -> Result<Report, ProfileError> {
+    let identity = profile.identity()?;
     let drops = profile.live().drops(20)?;
     Ok(Report {
         account: identity.name,
@@ -104,6 +112,9 @@ fn report(options: &Options, profile: &Profile) -> Result<Report, steadfast::Pro
 fn lines(report: &Report) -> Vec<String> {
     let cause = report.cause.as_ref().map(|cause| format!(" ({})", cause.replace('_', " "))).unwrap_or_default();
     let driver = match report.process {
+        Some(process) if report.cause.as_deref() == Some(HOLDER_SILENT) => {
+            format!("process {process} holds the profile and does not answer")
+        }
         Some(process) => format!("process {process} drives the line"),
         None => "no process of this profile is running".to_owned(),
     };

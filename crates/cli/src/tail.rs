@@ -22,16 +22,16 @@ pub(crate) struct Options {
     #[arg(long, env = "STEADFAST_ROOM", value_name = "ROOM")]
     room: String,
     /// Go on printing what comes
-    #[arg(long, short)]
+    #[arg(long, short, env = "STEADFAST_FOLLOW", value_parser = clap::builder::FalseyValueParser::new())]
     follow: bool,
     /// Begin with the first message that may be read, whatever was printed before
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_FROM_START", value_parser = clap::builder::FalseyValueParser::new())]
     from_start: bool,
     /// How long to run
     #[arg(long, env = "STEADFAST_TIMEOUT", value_name = "D", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     /// One JSON object for each message
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
 }
 

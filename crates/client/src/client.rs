@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use steadfast_net::clock::wall_ms;
+use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
 use steadfast_proto::session::Request;
 use steadfast_store::profile::{
@@ -21,6 +21,8 @@ use crate::options::Options;
 use crate::random::random;
 use crate::status::Status;
 
+/// How long a close may wait for the profile's threads.
+const CLOSE: std::time::Duration = std::time::Duration::from_secs(3);
 /// Commands that may wait for the task that drives.
 const COMMANDS_MAX: usize = 256;
 
@@ -72,8 +74,8 @@ impl Client {
             secret: random()?,
             account: AccountId(u64::from_ne_bytes(random()?)),
         };
-        let writing = Profile::open(&directory, &options.name, &fresh)?;
-        let reading = Profile::open(&directory, &options.name, &fresh)?;
+        let writing = Profile::open(&directory, &options.name, Some(&fresh))?;
+        let reading = Profile::open(&directory, &options.name, Some(&fresh))?;
         let notices_before = reading.notices_after(0)?.last().map_or(0, |notice| notice.number);
         let (writer, writer_thread) = Keeper::start(writing, "profile")?;
         let (reader, reader_thread) = Keeper::start(reading, "profile-read")?;
@@ -86,6 +88,8 @@ impl Client {
             options,
             process,
             keeper: writer.clone(),
+            live: reader.clone(),
+            open: Vec::new(),
             commands: commanded,
             status: status_sender,
             changed: changed_sender,
@@ -217,8 +221,11 @@ impl Client {
         task.await.ok();
         writer.stop();
         reader.stop();
-        let join = move || threads.into_iter().for_each(|thread| drop(thread.join()));
-        tokio::task::spawn_blocking(join).await.ok();
+        let join = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
+        // A disk that is wedged can't be waited for: what was promised is on it, or was never promised.
+        if let Ok(mut timer) = BootTimer::new() {
+            timer.within(BootClock::now() + CLOSE, join).await.ok();
+        }
     }
 
     async fn append(&self, ops: Vec<NewOp>) -> Result<Vec<Queued>, SendError> {

@@ -33,16 +33,21 @@ pub(crate) struct Driving {
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
     pub(crate) process: u64,
+    /// Writes what must be synced.
     pub(crate) keeper: Keeper,
+    /// Reads, and writes what is never synced: it must not stand behind a disk that stalls.
+    pub(crate) live: Keeper,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) changed: watch::Sender<u64>,
+    /// What was asked and not answered when a role ended: the next one goes on with it.
+    pub(crate) open: Vec<(Request, Asked)>,
 }
 
 /// Why a role ended.
 pub(crate) enum Ended {
-    /// The lock is ours: drive. What was asked while following goes along.
-    Lock(DriverLock, Vec<(Request, Asked)>),
+    /// The lock is ours: drive.
+    Lock(DriverLock),
     /// The client is closed.
     Closed(Option<oneshot::Sender<()>>),
 }

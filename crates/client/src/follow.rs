@@ -4,7 +4,7 @@
 use steadfast_net::clock::{BootClock, BootTimer, Instant, wall_ms};
 use steadfast_proto::session::Request;
 use steadfast_proto::time::Duration;
-use steadfast_store::profile::{DriverLock, ProfileError, Want};
+use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
 use crate::driving::{Asked, Command, Driving, Ended};
 use crate::error::AskError;
@@ -36,7 +36,7 @@ struct Look {
     lock: Option<DriverLock>,
     version: i64,
     status: Option<String>,
-    answers: Vec<(u64, String)>,
+    answers: Vec<(u64, Answer)>,
     holder: Option<u32>,
 }
 
@@ -54,8 +54,15 @@ impl<'d> Following<'d> {
             }
         };
         loop {
+            // What was open when this process last drove is asked of the one that does now.
+            for (request, asked) in std::mem::take(&mut self.driving.open) {
+                self.hand_over(Command::Ask(request, asked)).await;
+            }
             match self.look().await {
-                Ok(Some(lock)) => return Ended::Lock(lock, self.unanswered()),
+                Ok(Some(lock)) => {
+                    self.keep_unanswered();
+                    return Ended::Lock(lock);
+                }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "the profile can't be read for now"),
             }
@@ -73,17 +80,19 @@ impl<'d> Following<'d> {
 
     async fn look(&mut self) -> Result<Option<DriverLock>, ProfileError> {
         let directory = self.driving.directory.clone();
-        self.call_holder().await?;
         let called = self.call.iter().map(|call| call.number);
         let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).chain(called).collect();
-        let looked = self.driving.keeper.run(move |profile| -> Result<Look, ProfileError> {
+        let looked = self.driving.live.run(move |profile| -> Result<Look, ProfileError> {
             if let Some(lock) = DriverLock::try_take(&directory)? {
                 return Ok(Look { lock: Some(lock), version: 0, status: None, answers: Vec::new(), holder: None });
             }
             let live = profile.live();
             let mut answers = Vec::new();
             for number in asked {
-                answers.extend(live.answered(number)?.map(|answer| (number, answer)));
+                match live.answered(number)? {
+                    Answer::Waiting => {}
+                    answer => answers.push((number, answer)),
+                }
             }
             let holder = DriverLock::holder(&directory)?;
             Ok(Look { lock: None, version: profile.version()?, status: live.status()?, answers, holder })
@@ -92,8 +101,12 @@ impl<'d> Following<'d> {
             Ok(look) => look?,
             Err(_) => return Ok(None),
         };
+        if look.lock.is_some() {
+            return Ok(look.lock);
+        }
+        self.call_holder().await?;
         for (number, answer) in look.answers {
-            self.answer(number, &answer);
+            self.answer(number, answer).await;
         }
         let silent = self.call.as_ref().is_some_and(|call| !call.answered && BootClock::now() >= call.at + CALL);
         match look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok()) {
@@ -153,23 +166,32 @@ impl<'d> Following<'d> {
     }
 
     async fn want(&self, want: Want) -> Result<u64, ProfileError> {
-        let number = self.driving.keeper.run(move |profile| profile.live().ask(want, wall_ms())).await;
+        let number = self.driving.live.run(move |profile| profile.live().ask(want, wall_ms())).await;
         wake::call(&self.driving.directory);
         number.unwrap_or(Ok(0))
     }
 
-    fn answer(&mut self, number: u64, answer: &str) {
+    async fn answer(&mut self, number: u64, answer: Answer) {
         if let Some(call) = self.call.as_mut().filter(|call| call.number == number) {
-            call.answered = true;
+            match answer {
+                Answer::Is(_) => call.answered = true,
+                // It was lost among others: ask anew.
+                Answer::Gone | Answer::Waiting => self.call = None,
+            }
         }
-        if let Some(index) = self.asked.iter().position(|&(asked, ..)| asked == number) {
-            let (_, _, asked) = self.asked.swap_remove(index);
+        let Some(index) = self.asked.iter().position(|&(asked, ..)| asked == number) else { return };
+        let (_, request, asked) = self.asked.swap_remove(index);
+        match answer {
             // The asker may have gone.
-            asked.send(crate::hold::answer_of_text(answer)).ok();
+            Answer::Is(text) => drop(asked.send(crate::hold::answer_of_text(&text))),
+            Answer::Gone | Answer::Waiting => self.hand_over(Command::Ask(request, asked)).await,
         }
+        self.driving.live.start_job(move |profile| profile.live().forget(number)).await.ok();
     }
 
-    fn unanswered(self) -> Vec<(Request, Asked)> {
-        self.asked.into_iter().map(|(_, request, asked)| (request, asked)).collect()
+    /// What was handed over and not answered is asked by whoever drives next.
+    fn keep_unanswered(&mut self) {
+        let asked = std::mem::take(&mut self.asked);
+        self.driving.open.extend(asked.into_iter().map(|(_, request, asked)| (request, asked)));
     }
 }

@@ -9,10 +9,10 @@ use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::tcp::{self, ConnectError, ConnectOptions};
 use steadfast_proto::ids::OperationId;
-use steadfast_proto::session::{Change, Load, Request, Session, Settings, Stored};
+use steadfast_proto::session::{Change, Load, Session, Settings, Stored};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
-use steadfast_store::profile::{ApplyError, DriverLock, ProfileError};
+use steadfast_store::profile::{ApplyError, DriverLock, ProfileError, Want};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -35,16 +35,28 @@ enum Asker {
     There(u64),
 }
 
+impl Asker {
+    /// Whether nobody waits for the answer any more.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Here(asked) => asked.is_closed(),
+            // Another process reads its answer in its own time.
+            Self::There(_) => false,
+        }
+    }
+}
+
 /// What a batch became: the changes come back if they have to be tried again.
 type Applied = (Result<(Stored, Option<steadfast_proto::session::Resume>), ApplyError>, Vec<Change>);
 type Loaded = (u64, Result<(Vec<Op>, bool), ProfileError>);
+type Wants = Result<Vec<(u64, Want)>, ProfileError>;
 type Connected = Result<(TcpStream, tcp::Applied), ConnectError>;
 
 pub(crate) struct Holding<'d> {
     driving: &'d mut Driving,
-    /// Held until this value goes.
-    _lock: DriverLock,
     ear: Option<Ear>,
+    /// Held until this value goes; after `ear`, whose socket is the next holder's once the lock is free.
+    _lock: DriverLock,
     session: Session,
     line: Option<Driver>,
     connecting: Option<JoinHandle<Connected>>,
@@ -52,8 +64,14 @@ pub(crate) struct Holding<'d> {
     /// Changes that could not be stored, and when they are tried again.
     unstored: Option<(Vec<Change>, Instant)>,
     loading: Option<oneshot::Receiver<Loaded>>,
+    /// A load that failed, and when its emptiness is told.
+    unloaded: Option<(u64, Instant)>,
+    looking: Option<oneshot::Receiver<Wants>>,
+    /// Somebody called while the wishes were being read.
+    look_again: bool,
     asked: BTreeMap<u32, Asker>,
-    dropped: Option<serve::Dropped>,
+    /// A loss is kept that is not over, of this driver's line or, for all it knows, of an earlier one's.
+    drop_is_open: bool,
     /// When other processes were last shown the figures that always move.
     figures_told: Option<Instant>,
     timer: BootTimer,
@@ -66,17 +84,14 @@ enum Woken {
     Connected(Connected),
     Stored(Applied),
     Loaded(Loaded),
+    Wants(Wants),
     Command(Option<Command>),
     Called,
     Deadline,
 }
 
 impl<'d> Holding<'d> {
-    pub(crate) async fn start(
-        driving: &'d mut Driving,
-        lock: DriverLock,
-        asked: Vec<(Request, Asked)>,
-    ) -> Result<Self, OpenError> {
+    pub(crate) async fn start(driving: &'d mut Driving, lock: DriverLock) -> Result<Self, OpenError> {
         let ear = Ear::listen(&driving.directory);
         let ear = ear.inspect_err(|error| tracing::debug!(%error, "no wake socket: polling")).ok();
         let resume = driving.keeper.run(|profile| {
@@ -108,30 +123,33 @@ impl<'d> Holding<'d> {
             storing: None,
             unstored: None,
             loading: None,
+            unloaded: None,
+            looking: None,
+            look_again: false,
             asked: BTreeMap::new(),
-            dropped: None,
+            drop_is_open: true,
             figures_told: None,
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,
         };
-        for (request, asked) in asked {
-            let number = holding.session.ask(request);
-            holding.asked.insert(number, Asker::Here(asked));
+        for (request, asked) in std::mem::take(&mut holding.driving.open) {
+            holding.ask(request, Asker::Here(asked));
         }
         Ok(holding)
     }
 
     /// Runs until the client is closed.
     pub(crate) async fn run(mut self) -> Option<oneshot::Sender<()>> {
-        self.look_for_wants().await;
-        self.pump().await;
+        self.look_for_wants();
+        self.pump();
         let closed = loop {
             let woken = self.wait().await;
             match woken {
                 Woken::Command(None) => break None,
                 Woken::Command(Some(Command::Close(done))) => break Some(done),
                 Woken::Command(Some(command)) => self.handle_command(command),
-                Woken::Called => self.look_for_wants().await,
+                Woken::Called => self.look_for_wants(),
+                Woken::Wants(wants) => self.handle_wants(wants),
                 Woken::Line(Ok(())) => self.move_bytes(Driver::on_ready),
                 Woken::Line(Err(error)) => self.lose(steadfast_net::cause::of_io(&error)),
                 Woken::Connected(connected) => self.handle_connected(connected),
@@ -139,7 +157,7 @@ impl<'d> Holding<'d> {
                 Woken::Loaded((generation, rows)) => self.handle_loaded(generation, rows),
                 Woken::Deadline => self.handle_deadline(),
             }
-            self.pump().await;
+            self.pump();
         };
         self.close().await;
         closed
@@ -148,7 +166,8 @@ impl<'d> Holding<'d> {
     async fn wait(&mut self) -> Woken {
         let retry = self.unstored.as_ref().map(|&(_, at)| at);
         let deadline = self.session.poll_timeout().map(|(at, _)| at);
-        self.timer.set(deadline.into_iter().chain(retry).min());
+        let reload = self.unloaded.map(|(_, at)| at);
+        self.timer.set(deadline.into_iter().chain(retry).chain(reload).min());
         if self.ear.is_none() && self.deaf_timer.deadline().is_none() {
             self.deaf_timer.set(Some(BootClock::now() + DEAF_POLL));
         }
@@ -161,6 +180,7 @@ impl<'d> Holding<'d> {
             }
             applied = received(&mut self.storing) => Woken::Stored(applied),
             loaded = received(&mut self.loading) => Woken::Loaded(loaded),
+            wants = received(&mut self.looking) => Woken::Wants(wants),
             connected = joined(&mut self.connecting) => Woken::Connected(connected),
             _ = async { match ear { Some(ear) => ear.heard().await, None => pending().await } } => Woken::Called,
             _ = self.deaf_timer.expired(), if ear.is_none() => {
@@ -172,10 +192,10 @@ impl<'d> Holding<'d> {
     }
 
     /// Serves what the session wants until it wants nothing more, and lets out what it has to say.
-    async fn pump(&mut self) {
+    fn pump(&mut self) {
         loop {
             while let Some(event) = self.session.poll_event() {
-                self.serve(event).await;
+                self.serve(event);
             }
             if self.unstored.is_none()
                 && let Some(changes) = self.session.poll_store(BootClock::now())
@@ -185,7 +205,7 @@ impl<'d> Holding<'d> {
             self.move_bytes(Driver::on_writable);
             match self.session.poll_event() {
                 None => break,
-                Some(event) => self.serve(event).await,
+                Some(event) => self.serve(event),
             }
         }
         self.publish();

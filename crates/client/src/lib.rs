@@ -31,6 +31,7 @@ mod hold;
 mod keeper;
 mod notices;
 mod options;
+mod probe;
 mod random;
 mod status;
 mod wake;
@@ -39,6 +40,7 @@ pub use client::{Client, Draft};
 pub use error::{AskError, OpenError, SendError, WaitError};
 pub use notices::Notices;
 pub use options::Options;
+pub use probe::holder_answers;
 pub use status::{Drop, Status};
 
 pub use steadfast_net::tcp::KernelLiveness;

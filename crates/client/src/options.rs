@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use steadfast_net::tcp::KernelLiveness;
 use steadfast_proto::link;
+use steadfast_proto::names;
 use steadfast_proto::session::Schedule;
 use steadfast_proto::time::Duration;
 
@@ -50,11 +51,13 @@ impl Options {
         }
     }
 
-    /// The directory of the profile.
+    /// The directory of the profile: one for all spellings of a name.
     pub fn directory(&self) -> PathBuf {
         self.profile.clone().unwrap_or_else(|| {
             let host_port = self.server.replace([':', '/'], "_");
-            data_home().join("steadfast").join(host_port).join(&self.name)
+            // What can't be a name is refused when the profile is opened, and makes no directory.
+            let name = names::folded(&self.name).unwrap_or_else(|_| self.name.clone());
+            data_home().join("steadfast").join(host_port).join(name)
         })
     }
 }
@@ -65,4 +68,17 @@ fn data_home() -> PathBuf {
     absolute("XDG_DATA_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
         .unwrap_or_else(|| PathBuf::from("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_in_two_spellings_is_one_device() {
+        let directory = |name| Options::new(name, "localhost:7400").directory();
+        assert_eq!(directory("Zoe\u{308}"), directory("zoë"));
+        assert!(directory("Ann").ends_with("steadfast/localhost_7400/ann"));
+        assert_ne!(directory("ann"), directory("bob"));
+    }
 }

@@ -87,7 +87,7 @@ impl Status {
     }
 
     /// The process that drives the profile's line does not answer.
-    pub(crate) fn of_silent_holder(holder: Option<u32>) -> Self {
+    pub fn of_silent_holder(holder: Option<u32>) -> Self {
         let who = holder.map_or("another process".to_owned(), |process| format!("process {process}"));
         Self {
             cause: Some("holder_silent".to_owned()),

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::Shutdown;
 
+use socket2::SockRef;
 use steadfast_proto::session::{Cause, Session};
 use steadfast_proto::time::Instant;
 use tokio::io::Interest;
@@ -142,6 +144,23 @@ impl Driver {
     /// Bytes that were pulled and have not left.
     pub fn pending(&self) -> usize {
         self.out.len() - self.out_at
+    }
+
+    /// Says that nothing more comes, and throws away what still arrives; whether the peer has ended, too. A socket that
+    /// is closed with unread bytes makes the system reset the connection, and the last words are lost with it.
+    pub fn finish(&mut self) -> bool {
+        if SockRef::from(&self.stream).shutdown(Shutdown::Write).is_err() {
+            return true;
+        }
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            loop {
+                match self.stream.try_read(buffer) {
+                    Ok(0) => return true,
+                    Ok(_) => {}
+                    Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+                }
+            }
+        })
     }
 
     fn on_readable(&mut self, core: &mut impl Core) -> Result<(), Cause> {

@@ -91,12 +91,13 @@ impl Server {
         }
         drop(accepting);
         let failure = failed.borrow().clone();
-        self.sequencer.stop().await;
+        let panicked = self.sequencer.stop().await;
         self.reading.stop().await;
         if let Err(error) = self.timers_task.stop().await {
             tracing::warn!(%error, "the timers had ended early");
         }
-        failure.map_or(Ok(()), Err)
+        let panicked = panicked.then(|| ServeError::System("a thread of the store panicked".to_owned()));
+        failure.or(panicked).map_or(Ok(()), Err)
     }
 }
 

@@ -35,7 +35,6 @@ pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>
         core,
         shared: Arc::clone(&shared),
         mailbox: Arc::default(),
-        hello: None,
         registered: None,
         closing: None,
         transmit: Vec::new(),
@@ -87,7 +86,7 @@ async fn farewell(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
     let mut timer = link.shared.timers.register();
     timer.set(Some(BootClock::now() + FAREWELL));
     loop {
-        if driver.on_writable(link).is_err() || driver.pending() == 0 {
+        if driver.on_writable(link).is_err() || driver.pending() == 0 && driver.finish() {
             return None;
         }
         tokio::select! {
@@ -102,8 +101,6 @@ struct LinkCore {
     core: Connection,
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
-    /// Hello, while its sign-up is being stored.
-    hello: Option<Box<Hello>>,
     registered: Option<ReaderId>,
     closing: Option<ByeReason>,
     /// What was said outside of a pull: Welcome.
@@ -155,7 +152,7 @@ impl LinkCore {
     fn serve_events(&mut self) {
         while let Some(event) = self.core.poll_event() {
             match event {
-                Event::Greeted(hello) => self.greet(hello),
+                Event::Greeted(hello) => self.greet(&hello),
                 Event::Submit(op) => {
                     let from_sequence = op.sequence;
                     let what = Submitted::Op(self.core.origin(), op);
@@ -184,8 +181,8 @@ impl LinkCore {
         }
     }
 
-    fn greet(&mut self, hello: Box<Hello>) {
-        let greeting = match check_hello(&hello) {
+    fn greet(&mut self, hello: &Hello) {
+        let greeting = match check_hello(hello) {
             Ok(greeting) => greeting,
             Err((reason, text)) => return self.refuse(reason, text, 0),
         };
@@ -196,7 +193,7 @@ impl LinkCore {
             secret_hash,
             account: greeting.account,
         };
-        self.core.handle_greeting(&hello, greeting, self.shared.config.active_bound);
+        self.core.handle_greeting(hello, greeting, self.shared.config.active_bound);
         let known = self.shared.hub().state().device(sign_up.device_id).map(|d| (d.account, d.secret_hash));
         match known {
             Some((account, hash)) if hash == secret_hash => self.admit(account),
@@ -205,7 +202,6 @@ impl LinkCore {
                 self.refuse(ByeReason::SignupClosed, "this server takes new devices by invitation only", 0);
             }
             None => {
-                self.hello = Some(hello);
                 let submission = Submission { from: Arc::clone(&self.mailbox), what: Submitted::SignUp(sign_up) };
                 if self.shared.submit(submission).is_err() {
                     self.refuse(ByeReason::Overloaded, "the server has too much to do", 1_000);
@@ -215,7 +211,6 @@ impl LinkCore {
     }
 
     fn admit(&mut self, account: AccountId) {
-        self.hello = None;
         let return_spread_ms = self.shared.return_spread_ms();
         let admission = Admission { account, return_spread_ms, now_ms: wall_ms() };
         let mut hub = self.shared.hub();

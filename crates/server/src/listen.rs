@@ -23,6 +23,10 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut rest = shared.timers.register();
     loop {
         let full = shared.connections.load(Ordering::Relaxed) >= shared.config.connections_max;
+        // Another listener's connections end without waking this one.
+        if full && rest.deadline().is_none() {
+            rest.set(Some(BootClock::now() + REST));
+        }
         tokio::select! {
             _ = draining.wait_for(|draining| *draining) => break,
             Some(ended) = links.join_next(), if !links.is_empty() => report(ended),

@@ -53,8 +53,11 @@ impl ReadQueue {
             if waiting.stopped {
                 return None;
             }
-            if let Some(read) = waiting.reads.pop_front() {
-                return Some(read);
+            while let Some((from, read)) = waiting.reads.pop_front() {
+                // Whoever has gone meanwhile needs no answer.
+                if Arc::strong_count(&from) > 1 {
+                    return Some((from, read));
+                }
             }
             waiting = self.0.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }

@@ -11,8 +11,9 @@ use std::thread::JoinHandle;
 
 use steadfast_net::clock::{Timers, wall_ms};
 use steadfast_proto::hub::{Answer, Changes, Hub, State};
-use steadfast_proto::ids::{AccountId, DeviceId, LogId, Term};
+use steadfast_proto::ids::{AccountId, LogId, Term};
 use steadfast_proto::wire::{Hold, HoldCause, Refusal};
+use steadfast_store::SqliteErrorKind;
 use steadfast_store::server::{CommitError, Store};
 use tokio::sync::watch;
 
@@ -100,19 +101,14 @@ impl Sequencer {
         self.failed.clone()
     }
 
-    /// Finishes what was submitted and closes the store.
-    pub(crate) async fn stop(self) {
+    /// Finishes what was submitted and closes the store. Gives whether a thread had panicked.
+    pub(crate) async fn stop(self) -> bool {
         self.stop.send_replace(true);
         let joined = tokio::task::spawn_blocking(move || {
-            for thread in [self.thread, self.folding] {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the store panicked");
-                }
-            }
+            let panicked = [self.thread, self.folding].map(|thread| thread.join().is_err());
+            panicked.contains(&true)
         });
-        if let Err(error) = joined.await {
-            tracing::error!(%error, "the store's threads could not be joined");
-        }
+        joined.await.unwrap_or(true)
     }
 }
 
@@ -133,7 +129,7 @@ struct Run {
 /// What was decided of one submission.
 enum Decided {
     SignUp(Arc<Mailbox>, Result<AccountId, Refusal>),
-    Op(Arc<Mailbox>, DeviceId, u64, Answer),
+    Op(Arc<Mailbox>, u64, Answer),
 }
 
 impl Run {
@@ -168,7 +164,13 @@ impl Run {
                 }
                 Err(CommitError::Full) => {
                     tracing::warn!("the disk is full: operations wait");
-                    answer_full(decided);
+                    answer_held(decided, HoldCause::DiskFull, DISK_FULL_RETRY_MS);
+                    return Ok(());
+                }
+                // Another program holds the log, a backup say: it will be done.
+                Err(CommitError::Other(error)) if error.kind() == SqliteErrorKind::Busy => {
+                    tracing::warn!(%error, "the log is held by another program: operations wait");
+                    answer_held(decided, HoldCause::Overloaded, DISK_FULL_RETRY_MS);
                     return Ok(());
                 }
                 Err(CommitError::SyncFailed) => return Err(ServeError::SyncFailed),
@@ -211,7 +213,7 @@ impl Run {
             .into_iter()
             .map(|Submission { from, what }| match what {
                 Submitted::SignUp(sign_up) => Decided::SignUp(from, draft.sign_up(&sign_up)),
-                Submitted::Op(origin, op) => Decided::Op(from, origin.device, op.sequence, draft.apply(origin, &op)),
+                Submitted::Op(origin, op) => Decided::Op(from, op.sequence, draft.apply(origin, &op)),
             })
             .collect();
         (draft.finish(), decided)
@@ -245,7 +247,7 @@ fn answer(decided: Vec<Decided>) {
     for decided in decided {
         match decided {
             Decided::SignUp(from, result) => from.put(Letter::SignedUp(result)),
-            Decided::Op(from, _, _, answer) => match letters.iter_mut().rev().find(|(to, _)| Arc::ptr_eq(to, &from)) {
+            Decided::Op(from, _, answer) => match letters.iter_mut().rev().find(|(to, _)| Arc::ptr_eq(to, &from)) {
                 Some((_, answers)) => answers.push(answer),
                 None => letters.push((from, vec![answer])),
             },
@@ -256,19 +258,19 @@ fn answer(decided: Vec<Decided>) {
     }
 }
 
-/// The batch was not stored: each device waits with the first of its operations and all behind it.
-fn answer_full(decided: Vec<Decided>) {
+/// The batch was not stored: each link waits with the first of its operations and all behind it.
+fn answer_held(decided: Vec<Decided>, cause: HoldCause, retry_after_ms: u32) {
     let mut told = BTreeSet::new();
     for decided in decided {
         match decided {
             Decided::SignUp(from, _) => from.put(Letter::SignUpHeld),
-            Decided::Op(from, device, sequence, answer) => {
-                if told.insert(device) {
+            Decided::Op(from, sequence, answer) => {
+                if told.insert(Arc::as_ptr(&from)) {
                     let sequence = match answer {
                         Answer::Hold(hold) => hold.from_sequence,
                         Answer::Outcome(_) | Answer::Settled(_) => sequence,
                     };
-                    let hold = hold(sequence, HoldCause::DiskFull, DISK_FULL_RETRY_MS);
+                    let hold = hold(sequence, cause, retry_after_ms);
                     from.put(Letter::Answers(vec![Answer::Hold(hold)]));
                 }
             }

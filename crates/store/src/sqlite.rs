@@ -39,6 +39,12 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Connection, SqliteError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
+/// Moves what is in the write-ahead log into the database and syncs that; the log's file stays to be used again.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<(), SqliteError> {
+    connection.query_row("PRAGMA wal_checkpoint(RESTART)", (), |_| Ok(()))?;
+    Ok(())
+}
+
 /// Who wrote a database, and in which version: `PRAGMA application_id` and `PRAGMA user_version`. Both are 0 in a
 /// database that nobody has set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,16 +28,16 @@ enum What {
 #[derive(Debug, Args)]
 struct Load {
     /// How many messages
-    #[arg(long, value_name = "N")]
+    #[arg(long, env = "STEADFAST_MESSAGES", value_name = "N")]
     messages: Option<u64>,
     /// Bytes of each
-    #[arg(long, value_name = "BYTES", default_value_t = 100)]
+    #[arg(long, env = "STEADFAST_SIZE", value_name = "BYTES", default_value_t = 100)]
     size: usize,
     /// Where to make the scratch directory: its disk is measured
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, env = "STEADFAST_DATA", value_name = "DIR", default_value = ".")]
     data: PathBuf,
     /// One JSON object
-    #[arg(long)]
+    #[arg(long, env = "STEADFAST_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
 }
 

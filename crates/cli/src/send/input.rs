@@ -1,8 +1,10 @@
 //! What `send` sends: its arguments, or the lines of standard input as they come.
 
 use std::io::{self, BufRead as _, BufReader};
+use std::time::Duration;
 
 use steadfast::Draft;
+use steadfast_net::clock::{BootClock, BootTimer};
 use steadfast_proto::hub::BODY_BYTES_MAX;
 use tokio::sync::mpsc;
 
@@ -28,6 +30,10 @@ enum Content {
 }
 
 impl Line {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The line as a message, or what is wrong with it.
     pub(super) fn checked(self) -> Result<Line, String> {
         let number = self.number;
@@ -75,6 +81,20 @@ impl Input {
         let batch = self.batches.recv().await;
         self.over = batch.is_none();
         batch
+    }
+
+    /// The next batch, if there is one in this time; what is there already comes with no time at all.
+    pub(super) async fn next_within(&mut self, time: Duration) -> io::Result<Option<Vec<Line>>> {
+        if self.over {
+            return Ok(None);
+        }
+        let mut timer = BootTimer::new()?;
+        timer.set(Some(BootClock::now() + time));
+        tokio::select! {
+            biased;
+            batch = self.next() => Ok(batch),
+            _ = timer.expired() => Ok(None),
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -48,6 +48,37 @@ fn a_sync_that_stalls_for_ten_seconds_costs_no_line() {
     assert_stored(&world.member("witness", &server), &members[..2], &sent);
 }
 
+#[test]
+fn a_profile_whose_disk_stalls_keeps_its_line_though_another_process_asks_all_the_time() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let driver = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    let follower = ann.start_tail(&["--follow", "--from-start"]);
+    bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    driver.wait_to_print(1, SOON);
+    follower.wait_to_print(1, SOON);
+
+    let strace = stall_next_sync(&driver);
+    let stalled = Stopwatch::start();
+    bob.send_lines(&lines_of("bob", 1, 1), &[]).expect_code(0);
+    driver.wait_to_print(2, 3 * STALL);
+    let took = stalled.elapsed();
+    eprintln!("stored and printed after {took:?}");
+    assert!(took > STALL - Duration::from_secs(1), "the sync did not stall: {took:?}");
+    drop(strace);
+    follower.wait_to_print(2, SOON);
+    assert_eq!(ann.status().drops(), [], "a stalled disk is no drop");
+    for tail in [driver, follower] {
+        let said = tail.kill().err;
+        assert!(said.is_empty(), "neither a drop nor a silent driver was told: {said:#?}");
+    }
+}
+
 /// From now on the first sync of each thread takes ten seconds longer.
 fn stall_next_sync(server: &Process) -> Process {
     let inject = format!("inject=fsync,fdatasync:delay_enter={}:when=1", STALL.as_micros());

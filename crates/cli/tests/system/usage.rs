@@ -53,3 +53,48 @@ fn a_profile_that_is_not_there_is_said_to_be_missing_and_is_not_made() {
         assert!(!nobody.profile().exists(), "{subcommand} made a profile");
     }
 }
+
+#[test]
+fn a_setting_comes_from_the_flag_the_environment_or_the_file_in_this_order() {
+    let world = World::new();
+    let mut server = world.serve();
+    server.stop();
+    let ann = world.member("ann", &server);
+    ann.send_lines(&crate::rig::lines_of("ann", 0, 1), &["--queue"]).expect_code(0);
+    let profile = ann.profile().display();
+    let file = world.path("config.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("the file can be written");
+    let status = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut command = world.program().command(&["status", "--config", "config.toml"]);
+        command.args(arguments).envs(environment.iter().copied());
+        let ended = Process::start(&mut command).wait(SOON).expect_code(0);
+        ended.out.concat().starts_with('{')
+    };
+    // A required flag and a switch, by the names that they have on the command line.
+    write(&format!("as = 'ann'\nprofile = '{profile}'\njson = true\n"));
+    assert!(status(&[], &[]), "the file asks for JSON");
+    assert!(!status(&[], &[("STEADFAST_JSON", "0")]), "the environment beats the file");
+    write(&format!("as = 'ann'\nprofile = '{profile}'\njson = false\n"));
+    assert!(!status(&[], &[]), "the file asks for words");
+    for yes in ["1", "true"] {
+        assert!(status(&[], &[("STEADFAST_JSON", yes)]), "STEADFAST_JSON={yes}");
+    }
+    assert!(status(&["--json"], &[("STEADFAST_JSON", "0")]), "the flag beats the environment");
+}
+
+#[test]
+fn a_config_file_that_makes_no_sense_ends_with_64_and_says_why() {
+    let world = World::new();
+    let cases = [
+        ("name = 'ann'", "\"name\" is no setting"),
+        ("timeout = 'soon'", "invalid value 'soon' for '--timeout"),
+        ("as = ['ann', 'bob']", "\"as\" takes one value"),
+        ("as = ", "config.toml"),
+    ];
+    for (text, why) in cases {
+        std::fs::write(world.path("config.toml"), text).expect("the file can be written");
+        let mut command = world.program().command(&["send", "--config", "config.toml", "text"]);
+        let ended = Process::start(&mut command).wait(SOON).expect_code(64);
+        assert!(ended.only_error().contains(why), "{text}: {:?}", ended.err);
+    }
+}

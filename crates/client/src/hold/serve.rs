@@ -9,7 +9,7 @@ use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, LineDrop, ProfileError, Want};
 
-use super::{Applied, Asker, Connected, Holding, STORE_RETRY, connect, text_of_answer};
+use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, Wants, connect, text_of_answer};
 use crate::driving::Command;
 use crate::error::AskError;
 use crate::random::random;
@@ -18,14 +18,11 @@ use crate::status::Status;
 /// How often other processes are shown figures that always move, at most.
 const FIGURES_PAUSE: Duration = Duration::from_secs(1);
 
-/// A loss that is not over.
-pub(super) struct Dropped {
-    at_ms: u64,
-    cause: &'static str,
-}
+/// Requests that may be open, of this client and of other processes.
+const REQUESTS_MAX: usize = 256;
 
 impl Holding<'_> {
-    pub(super) async fn serve(&mut self, event: Event) {
+    pub(super) fn serve(&mut self, event: Event) {
         match event {
             Event::Connect => self.connecting = Some(connect(&self.driving.options)),
             Event::Close => self.close_line(),
@@ -33,12 +30,14 @@ impl Holding<'_> {
             Event::StatusChanged => {}
             Event::Answered { number, result } => {
                 self.driving.note_change();
-                self.answer(number, result).await;
+                self.answer(number, result);
             }
             Event::Dropped { cause } => {
-                let dropped = Dropped { at_ms: wall_ms(), cause: cause.name() };
-                self.keep_drop(&dropped, None);
-                self.dropped = Some(dropped);
+                self.drop_is_open = true;
+                let cause = cause.name().to_owned();
+                let kept = LineDrop { at_ms: wall_ms(), cause, lasted_ms: None, resumed: false };
+                // History for a person: losing a line of it to a full disk is better than stopping for it.
+                drop(self.driving.live.start_job(move |profile| profile.live().add_drop(&kept)));
             }
             Event::NeedDevice => match (random(), random()) {
                 (Ok(device), Ok(secret)) => self.session.handle_new_device(DeviceId(device), secret),
@@ -50,10 +49,7 @@ impl Holding<'_> {
     pub(super) fn handle_command(&mut self, command: Command) {
         match command {
             Command::Appended => self.session.handle_appended(),
-            Command::Ask(request, asked) => {
-                let number = self.session.ask(request);
-                self.asked.insert(number, Asker::Here(asked));
-            }
+            Command::Ask(request, asked) => self.ask(request, Asker::Here(asked)),
             Command::TryNow => self.session.try_now(),
             Command::Stop => self.session.stop(BootClock::now()),
             Command::Resume => self.session.resume(),
@@ -62,40 +58,54 @@ impl Holding<'_> {
         }
     }
 
-    /// Another process called: its rows and its wishes.
-    pub(super) async fn look_for_wants(&mut self) {
+    /// Another process called: its rows and its wishes. Never waits: the disk may be slow, and the line is alive.
+    pub(super) fn look_for_wants(&mut self) {
         const STALE_MS: u64 = 60_000;
         self.session.handle_appended();
-        let wants = self.driving.keeper.run(|profile| profile.live().take_wants(wall_ms().saturating_sub(STALE_MS)));
-        let wants = match wants.await {
-            Ok(Ok(wants)) => wants,
-            Ok(Err(error)) => return tracing::warn!(%error, "wishes of other processes can't be read"),
-            Err(_) => return,
+        if self.looking.is_some() {
+            self.look_again = true;
+            return;
+        }
+        let since = wall_ms().saturating_sub(STALE_MS);
+        self.looking = Some(self.driving.live.start_job(move |profile| profile.live().take_wants(since)));
+    }
+
+    pub(super) fn handle_wants(&mut self, wants: Wants) {
+        if std::mem::take(&mut self.look_again) {
+            self.look_for_wants();
+        }
+        let wants = match wants {
+            Ok(wants) => wants,
+            Err(error) => return tracing::warn!(%error, "wishes of other processes can't be read"),
         };
         for (number, want) in wants {
-            let request = match want {
-                Want::TryNow => {
-                    self.session.try_now();
-                    continue;
+            let there = Asker::There(number);
+            match want {
+                Want::TryNow => self.session.try_now(),
+                Want::Stop => self.session.stop(BootClock::now()),
+                Want::Resume => self.session.resume(),
+                Want::Answer => self.tell(number, Ok(())),
+                Want::Sync => self.ask(Request::Sync, there),
+                Want::History { room, from, to } => {
+                    self.ask(Request::History { room, from_sequence: from, to_sequence: to }, there);
                 }
-                Want::Stop => {
-                    self.session.stop(BootClock::now());
-                    continue;
-                }
-                Want::Resume => {
-                    self.session.resume();
-                    continue;
-                }
-                Want::Answer => {
-                    self.tell(number, Ok(())).await;
-                    continue;
-                }
-                Want::Sync => Request::Sync,
-                Want::History { room, from, to } => Request::History { room, from_sequence: from, to_sequence: to },
-            };
-            let asked = self.session.ask(request);
-            self.asked.insert(asked, Asker::There(number));
+            }
         }
+    }
+
+    /// Asks the server, unless too much is asked already.
+    pub(super) fn ask(&mut self, request: Request, asker: Asker) {
+        let gone: Vec<u32> =
+            self.asked.iter().filter(|(_, asker)| asker.is_gone()).map(|(&number, _)| number).collect();
+        for number in gone {
+            self.asked.remove(&number);
+            self.session.cancel(number);
+        }
+        if self.asked.len() >= REQUESTS_MAX {
+            return self.reply(asker, Err(RequestError::Busy));
+        }
+        let number = self.session.ask(request);
+        self.asked.insert(number, asker);
     }
 
     pub(super) fn handle_connected(&mut self, connected: Connected) {
@@ -122,7 +132,13 @@ impl Holding<'_> {
                 self.store(changes);
             }
         }
-        if self.session.poll_timeout().is_some_and(|(at, _)| now < at) {
+        if let Some((generation, at)) = self.unloaded
+            && now >= at
+        {
+            self.unloaded = None;
+            self.session.handle_loaded(generation, Vec::new(), true);
+        }
+        if self.session.poll_timeout().is_none_or(|(at, _)| now < at) {
             return;
         }
         if self.line.is_some() {
@@ -136,8 +152,8 @@ impl Holding<'_> {
         match rows {
             Ok((rows, more)) => self.session.handle_loaded(generation, rows, more),
             Err(error) => {
-                tracing::error!(%error, "the outbox can't be read");
-                self.session.handle_loaded(generation, Vec::new(), true);
+                tracing::error!(%error, "the outbox can't be read: trying again");
+                self.unloaded = Some((generation, BootClock::now() + STORE_RETRY));
             }
         }
     }
@@ -156,7 +172,7 @@ impl Holding<'_> {
             // The server broke its own order: going on could only hide it.
             Err(error) => {
                 tracing::error!(%error, "what arrived contradicts what is stored: stopped");
-                self.session.stop(BootClock::now());
+                self.session.handle_store_refused(BootClock::now());
             }
         }
     }
@@ -172,30 +188,34 @@ impl Holding<'_> {
         }
     }
 
-    async fn answer(&mut self, number: u32, result: Result<(), RequestError>) {
-        match self.asked.remove(&number) {
-            None => {}
-            // The asker may have gone.
-            Some(Asker::Here(asked)) => drop(asked.send(result.map_err(AskError::Refused))),
-            Some(Asker::There(want)) => self.tell(want, result).await,
+    fn answer(&mut self, number: u32, result: Result<(), RequestError>) {
+        if let Some(asker) = self.asked.remove(&number) {
+            self.reply(asker, result);
         }
     }
 
-    async fn tell(&self, want: u64, result: Result<(), RequestError>) {
-        let text = text_of_answer(result);
-        let answered = self.driving.keeper.run(move |profile| profile.live().answer(want, &text)).await;
-        if let Ok(Err(error)) = answered {
-            tracing::warn!(%error, "another process can't be answered");
+    fn reply(&self, asker: Asker, result: Result<(), RequestError>) {
+        match asker {
+            // The asker may have gone.
+            Asker::Here(asked) => drop(asked.send(result.map_err(AskError::Refused))),
+            Asker::There(want) => self.tell(want, result),
         }
+    }
+
+    fn tell(&self, want: u64, result: Result<(), RequestError>) {
+        let text = text_of_answer(result);
+        drop(self.driving.live.start_job(move |profile| {
+            if let Err(error) = profile.live().answer(want, &text) {
+                tracing::warn!(%error, "another process can't be answered");
+            }
+        }));
     }
 
     /// Shows the status here and to other processes.
     pub(super) fn publish(&mut self) {
         let status = Status::of(&self.session.status());
-        if status.is_online()
-            && let Some(dropped) = self.dropped.take()
-        {
-            self.keep_drop(&dropped, Some(wall_ms().saturating_sub(dropped.at_ms)));
+        if status.is_online() && std::mem::take(&mut self.drop_is_open) {
+            drop(self.driving.live.start_job(|profile| profile.live().close_drops(wall_ms())));
         }
         if self.driving.show(status.clone()) {
             match (&status.cause_text, status.is_online()) {
@@ -217,20 +237,17 @@ impl Holding<'_> {
         status.cause = Some(Cause::StoppedByUser.name().to_owned());
         self.tell_others(&status);
         // The keeper works in order: once this comes back, what was asked of it before is done.
-        self.driving.keeper.run(|_| ()).await.ok();
+        self.timer.set(Some(BootClock::now() + CLOSE));
+        tokio::select! {
+            _ = self.driving.live.run(|_| ()) => {}
+            _ = self.timer.expired() => {}
+        }
     }
 
     fn tell_others(&self, status: &Status) {
         if let Ok(json) = serde_json::to_string(status) {
             // A status that others can't read now is read by them with the next one.
-            drop(self.driving.keeper.start_job(move |profile| profile.live().set_status(&json)));
+            drop(self.driving.live.start_job(move |profile| profile.live().set_status(&json)));
         }
-    }
-
-    fn keep_drop(&self, dropped: &Dropped, lasted_ms: Option<u64>) {
-        let kept =
-            LineDrop { at_ms: dropped.at_ms, cause: dropped.cause.to_owned(), lasted_ms, resumed: lasted_ms.is_some() };
-        // History for a person: losing a line of it to a full disk is better than stopping for it.
-        drop(self.driving.keeper.start_job(move |profile| profile.live().add_drop(&kept)));
     }
 }

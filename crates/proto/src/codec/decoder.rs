@@ -22,12 +22,13 @@ pub struct Received {
 }
 
 /// Takes bytes as they come and gives frames as they end. Holds nothing when nothing is half received.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
     assembling: Option<Box<[Assembly; 4]>>,
     frames: u64,
     bytes: u64,
+    assembled_bytes_max: u32,
 }
 
 #[derive(Debug, Default)]
@@ -44,15 +45,37 @@ struct Part {
     wire_bytes: u64,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            assembling: None,
+            frames: 0,
+            bytes: 0,
+            assembled_bytes_max: FRAME_BODY_BYTES_MAX as u32,
+        }
+    }
+}
+
 impl Decoder {
     /// Takes what was read from the transport.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether a part has begun and not ended. Ask after [`next_frame`](Self::next_frame) gave `None`.
+    /// Whether a frame has begun and not ended. Ask after [`next_frame`](Self::next_frame) gave `None`.
     pub fn is_within_part(&self) -> bool {
-        !self.buffer.is_empty()
+        !self.buffer.is_empty() || self.assembling.is_some()
+    }
+
+    /// Parts received so far.
+    pub fn parts(&self) -> u64 {
+        self.frames
+    }
+
+    /// What all lanes together may hold half received, from now on.
+    pub fn set_assembled_bytes_max(&mut self, bytes_max: u32) {
+        self.assembled_bytes_max = bytes_max;
     }
 
     /// The next whole frame. After an error the link is over: the bytes can't be trusted any more.
@@ -104,10 +127,11 @@ impl Decoder {
             return Ok(Some((part.lane, part.body, part.wire_bytes)));
         }
         let assemblies = self.assembling.get_or_insert_with(Box::default);
-        let assembly = &mut assemblies[part.lane as usize];
-        if assembly.body.len() + part.body.len() > FRAME_BODY_BYTES_MAX {
+        let held: usize = assemblies.iter().map(|assembly| assembly.body.len()).sum();
+        if held + part.body.len() > self.assembled_bytes_max as usize {
             return Err(CodecError::TooLarge);
         }
+        let assembly = &mut assemblies[part.lane as usize];
         // A part that says "more" and brings nothing would cost the receiver work without end.
         if part.more && part.body.is_empty() {
             return Err(CodecError::BadBody);

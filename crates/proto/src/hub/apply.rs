@@ -13,6 +13,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest content type, in bytes.
 pub const CONTENT_TYPE_BYTES_MAX: usize = 128;
 
+/// How often one account may join one room: every stay is kept, and written again with each change of membership.
+const STAYS_MAX: usize = 1_000;
+
 /// How long a device waits that has not confirmed what it was answered.
 const UNCONFIRMED_RETRY_MS: u32 = 1_000;
 
@@ -243,10 +246,13 @@ impl Draft<'_> {
         self.join(author, room, author.account)
     }
 
-    /// Makes the account a member, by the author; nothing happens if it is one.
+    /// Makes the account a member, by the author, unless it came and went too often; nothing happens if it is one.
     fn join(&mut self, author: &Author, room: RoomId, account: AccountId) -> Result<Done, Refusal> {
         if self.is_member(room, account) {
             return Ok(self.nothing(author, Some(room)));
+        }
+        if self.stays(room, account) >= STAYS_MAX {
+            return Err(Refusal::NotAllowed);
         }
         let there = self.room(room).ok_or(Refusal::NoSuchRoom)?;
         let joined = wire::Joined {

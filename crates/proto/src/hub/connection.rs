@@ -31,6 +31,9 @@ use crate::wire::{self, ByeReason, Failed, RequestError, frame::Kind};
 
 /// What one call of `poll_transmit` gives, about.
 const TRANSMIT_BYTES: usize = 16 * 1024;
+/// What a client may have half sent: before its Hello, and after.
+const STRANGER_BYTES_MAX: u32 = 16 * 1024;
+const CLIENT_BYTES_MAX: u32 = 128 * 1024;
 /// What a client may send before it is admitted.
 const EARLY_BYTES_MAX: u64 = 128 * 1024;
 /// History requests of one connection that may be open.
@@ -88,6 +91,8 @@ pub struct Connection {
     /// Bytes of the entries lane sent, and acknowledged as stored.
     stream_sent: u64,
     stream_stored: u64,
+    /// Bytes of the entries lane sent before the last ping.
+    stream_at_ping: u64,
     /// The rest of an entry that leaves in several parts.
     rest: Bytes,
     catchup: Option<Box<Catchup>>,
@@ -106,8 +111,10 @@ impl Connection {
     /// A connection that was accepted now.
     pub fn new(active_bound: Duration, idle_bound: Duration, now: Instant) -> Self {
         let bounds = Bounds { active_bound, idle_bound, pinging: Pinging::There };
+        let mut link = Link::new(bounds, now);
+        link.set_assembled_bytes_max(STRANGER_BYTES_MAX);
         Self {
-            link: Link::new(bounds, now),
+            link,
             phase: Phase::Fresh,
             account: AccountId(0),
             device: DeviceId([0; 16]),
@@ -116,6 +123,7 @@ impl Connection {
             window_bytes: *WINDOW_BYTES.start(),
             stream_sent: 0,
             stream_stored: 0,
+            stream_at_ping: 0,
             rest: Bytes::new(),
             catchup: None,
             replies: None,
@@ -175,8 +183,11 @@ impl Connection {
         loop {
             match self.link.next_frame(now) {
                 Ok(None) => break,
-                Ok(Some(received)) => self.handle_frame(received.kind, received.wire_bytes, hub),
+                Ok(Some(received)) => self.handle_frame(now, received.kind, received.wire_bytes, hub),
                 Err(error) => return self.fail(&error, hub),
+            }
+            if self.replies.as_ref().is_some_and(|replies| replies.is_overfull()) {
+                self.say_bye(ByeReason::Overloaded, "more was asked for than is read", 1_000, hub);
             }
             if matches!(self.phase, Phase::Closed) {
                 return;
@@ -227,8 +238,9 @@ impl Connection {
 
     /// What `ReadHistory` asked for.
     pub fn handle_history(&mut self, asked: &wire::History, chunks: &[StoredChunk], hub: &Hub) {
-        self.history_open = self.history_open.saturating_sub(1);
         let reply = page::build(asked, chunks, hub, self.account);
+        // A page counts as open until it has left: who does not read it gets no more.
+        self.history_open -= u8::from(!matches!(reply, Kind::HistoryPage(_))).min(self.history_open);
         self.replies.get_or_insert_default().others.push_back(reply);
     }
 
@@ -253,12 +265,21 @@ impl Connection {
 
     /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
     pub fn poll_transmit(&mut self, now: Instant, hub: &mut Hub, out: &mut Vec<u8>) {
+        if self.replies.as_ref().is_some_and(|replies| replies.is_overfull()) {
+            self.say_bye(ByeReason::Overloaded, "more was asked for than is read", 1_000, hub);
+        }
         let start = out.len();
+        if self.link.liveness().is_ping_pending() {
+            self.stream_at_ping = self.stream_sent;
+        }
         self.link.begin_transmit(now, out);
         let Phase::Live(reader) = self.phase else { return };
         if let Some(replies) = &mut self.replies {
             while out.len() - start < TRANSMIT_BYTES {
                 let Some((kind, streamed)) = replies.next() else { break };
+                if matches!(kind, Kind::HistoryPage(_)) {
+                    self.history_open = self.history_open.saturating_sub(1);
+                }
                 let bytes = self.link.send(now, kind, out);
                 self.stream_sent += if streamed { bytes } else { 0 };
             }
@@ -278,10 +299,11 @@ impl Connection {
         self.events.get_or_insert_default().push_back(event);
     }
 
-    fn handle_frame(&mut self, kind: Kind, wire_bytes: u64, hub: &mut Hub) {
+    fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64, hub: &mut Hub) {
         match (&mut self.phase, kind) {
             (Phase::Closed, _) => {}
             (Phase::Fresh, Kind::Hello(hello)) => {
+                self.link.set_assembled_bytes_max(CLIENT_BYTES_MAX);
                 self.phase = Phase::Greeting { early: VecDeque::new(), early_bytes: 0 };
                 // From here on the server's own work counts, not the client's slowness.
                 self.link.end_handshake();
@@ -301,19 +323,25 @@ impl Connection {
             (Phase::Diverged, _) => {}
             (Phase::Live(reader), kind) => {
                 let reader = *reader;
-                self.handle_live(kind, reader, hub);
+                self.handle_live(now, kind, reader, hub);
             }
         }
     }
 
-    fn handle_live(&mut self, kind: Kind, reader: ReaderId, hub: &mut Hub) {
+    fn handle_live(&mut self, now: Instant, kind: Kind, reader: ReaderId, hub: &mut Hub) {
         match kind {
             Kind::Op(op) => self.handle_op(op),
             Kind::Ack(ack) => {
                 if ack.stream_bytes > self.stream_sent {
                     return self.refuse_frame("more was acknowledged than sent", hub);
                 }
-                self.stream_stored = self.stream_stored.max(ack.stream_bytes);
+                if ack.stream_bytes > self.stream_stored {
+                    self.stream_stored = ack.stream_bytes;
+                    // A pong can't overtake what was sent before its ping.
+                    if self.stream_stored <= self.stream_at_ping {
+                        self.link.handle_progress(now);
+                    }
+                }
             }
             Kind::Sync(sync) => {
                 let head = hub.state().head();
@@ -382,7 +410,12 @@ impl Connection {
             if let Some(catchup) = &mut self.catchup {
                 match catchup.next_if(fits) {
                     catchup::Next::Unit(unit) => self.rest = unit,
-                    catchup::Next::Enough => return,
+                    catchup::Next::Enough { given_through } => {
+                        // A reader that stalls costs its place, not what it could be given.
+                        self.catchup = None;
+                        hub.caught_up_to(reader, given_through);
+                        return;
+                    }
                     catchup::Next::Done { covered_through } => {
                         self.catchup = None;
                         hub.caught_up_to(reader, covered_through);
@@ -402,8 +435,10 @@ impl Connection {
             match (taken, pulled) {
                 (Some(unit), _) => self.rest = unit,
                 (None, Pull::Behind { rooms, after }) if rooms.is_empty() => hub.caught_up_to(reader, after),
+                // Not before there is credit for a good part of what is read.
+                (None, Pull::Behind { .. }) if !nothing_open && credit < u64::from(self.window_bytes / 2) => return,
                 (None, Pull::Behind { rooms, after }) => {
-                    self.catchup = Some(Box::new(Catchup::reading(hub.state().head())));
+                    self.catchup = Some(Box::new(Catchup::reading(after, hub.state().head())));
                     self.want(Event::ReadChunks { rooms, after });
                     return;
                 }

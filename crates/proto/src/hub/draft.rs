@@ -114,6 +114,13 @@ impl<'s> Draft<'s> {
         self.changes.members.entry((room, account)).or_insert_with(|| stored.cloned().unwrap_or_default())
     }
 
+    /// How often the account has joined the room.
+    pub(super) fn stays(&self, room: RoomId, account: AccountId) -> usize {
+        let key = (room, account);
+        let membership = self.changes.members.get(&key).or_else(|| self.state.members.get(&key));
+        membership.map_or(0, |membership| membership.stays().len())
+    }
+
     pub(super) fn is_member(&self, room: RoomId, account: AccountId) -> bool {
         let key = (room, account);
         self.changes.members.get(&key).or_else(|| self.state.members.get(&key)).is_some_and(Membership::is_open)

@@ -103,6 +103,8 @@ pub struct Liveness {
     /// A ping was asked for and has not left yet.
     ping_pending: bool,
     woke_at: Option<Instant>,
+    /// When the peer last got on with what was sent before the pings that wait.
+    progress_at: Option<Instant>,
     /// Pings that are to follow, one a second, because a round trip was surprisingly long.
     measure_again: u8,
     /// How long what is queued on the line will take, at the measured rate; in milliseconds, 49 days at most.
@@ -124,6 +126,7 @@ impl Liveness {
             pings_waiting: None,
             ping_pending: false,
             woke_at: None,
+            progress_at: None,
             measure_again: 0,
             queue_delay_ms: 0,
         }
@@ -206,6 +209,11 @@ impl Liveness {
             self.pings_waiting = None;
         }
         asked
+    }
+
+    /// The peer got on with what stands before a ping that waits.
+    pub fn handle_progress(&mut self, now: Instant) {
+        self.progress_at = Some(now);
     }
 
     /// How many bytes the transport still holds, and how fast the line was measured to carry them.
@@ -340,7 +348,7 @@ impl Liveness {
 
     fn ping_death(&self) -> Option<Instant> {
         let left = self.first_ping_waiting()?;
-        let granted = self.woke_at.map_or(left, |woke| woke.max(left));
+        let granted = [self.woke_at, self.progress_at].into_iter().flatten().fold(left, Instant::max);
         Some(granted + self.idle_bound())
     }
 }

@@ -98,7 +98,8 @@ pub struct Link {
     pong_due: Option<u32>,
     pinged: bool,
     handshake_until: Option<Instant>,
-    opened_at: Instant,
+    /// The peer is known to work on it.
+    handshake_extended: bool,
     part_since: Option<Instant>,
 }
 
@@ -115,7 +116,7 @@ impl Link {
             pong_due: None,
             pinged: false,
             handshake_until: Some(now + HANDSHAKE_TIMEOUT),
-            opened_at: now,
+            handshake_extended: false,
             part_since: None,
         }
     }
@@ -143,8 +144,8 @@ impl Link {
 
     /// The next frame for the owner; pings and pongs are dealt with here.
     pub fn next_frame(&mut self, now: Instant) -> Result<Option<Received>, LinkError> {
+        let parts_before = self.decoder.parts();
         while let Some(received) = self.decoder.next_frame()? {
-            self.part_since = None;
             match &received.kind {
                 Kind::Ping(ping) => {
                     check_count(ping.frames_before, ping.bytes_before, &received)?;
@@ -154,15 +155,29 @@ impl Link {
                 Kind::Pong(pong) => {
                     check_count(pong.frames_before, pong.bytes_before, &received)?;
                     let asked = self.liveness.handle_pong(pong.number, now);
-                    if asked && self.handshake_until.is_some() {
-                        self.handshake_until = Some(self.opened_at + HANDSHAKE_BUSY_TIMEOUT);
+                    if asked && !self.handshake_extended {
+                        self.handshake_extended = true;
+                        let more = HANDSHAKE_BUSY_TIMEOUT - HANDSHAKE_TIMEOUT;
+                        self.handshake_until = self.handshake_until.map(|until| until + more);
                     }
                 }
                 _ => return Ok(Some(received)),
             }
         }
-        self.part_since = self.decoder.is_within_part().then(|| self.part_since.unwrap_or(now));
+        // Each part has its time; so a frame comes at 500 B/s at least.
+        let began = if self.decoder.parts() > parts_before { None } else { self.part_since };
+        self.part_since = self.decoder.is_within_part().then(|| began.unwrap_or(now));
         Ok(None)
+    }
+
+    /// What the peer may have half sent on all lanes together, from now on.
+    pub fn set_assembled_bytes_max(&mut self, bytes_max: u32) {
+        self.decoder.set_assembled_bytes_max(bytes_max);
+    }
+
+    /// The peer has stored so much of the stream: what stood before a ping on a slow line is moving.
+    pub fn handle_progress(&mut self, now: Instant) {
+        self.liveness.handle_progress(now);
     }
 
     /// Whether a ping came since this was last asked.

@@ -36,7 +36,7 @@ use std::collections::VecDeque;
 use crate::ids::DeviceId;
 use crate::time::Instant;
 use crate::wire::{self, ByeReason, RequestError, frame::Kind};
-use cause::NextStep;
+use cause::{NextStep, ProtocolFault};
 use intake::Intake;
 use known::Known;
 use outbox::Outbox;
@@ -85,7 +85,7 @@ pub enum Timer {
 /// The line's state; `Up` holds everything that dies with the link.
 #[derive(Debug)]
 enum Line {
-    Offline { retry_at: Option<Instant> },
+    Offline { retry_at: Instant },
     Connecting,
     Up(Box<Up>),
     Stopped,
@@ -149,7 +149,7 @@ impl Session {
     /// The status, as it is now.
     pub fn status(&self) -> Status {
         let (state, next_try) = match &self.line {
-            Line::Offline { retry_at } => (State::Offline, *retry_at),
+            Line::Offline { retry_at } => (State::Offline, Some(*retry_at)),
             Line::Connecting => (State::Connecting, None),
             Line::Up(up) if up.is_online() => (State::Online, None),
             Line::Up(_) => (State::Connecting, None),
@@ -187,6 +187,11 @@ impl Session {
         self.requests.ask(request)
     }
 
+    /// Nobody waits for the answer to this request any more.
+    pub fn cancel(&mut self, number: u32) {
+        self.requests.handle_answer(number);
+    }
+
     /// The user wants no line.
     pub fn stop(&mut self, now: Instant) {
         if let Line::Up(up) = &mut self.line {
@@ -205,24 +210,29 @@ impl Session {
         }
     }
 
-    /// Tries at once where a pause was running.
+    /// Tries at once where a pause was running, or where nothing would have been tried any more.
     pub fn try_now(&mut self) {
         match &mut self.line {
-            Line::Offline { .. } => {
+            Line::Stopped if self.cause == Some(Cause::StoppedByUser) => {}
+            Line::Offline { .. } | Line::Stopped => {
                 self.reconnect.handle_try_now();
                 self.connect();
             }
             Line::Up(up) => up.link.liveness_mut().want_ping(),
-            Line::Connecting | Line::Stopped => {}
+            Line::Connecting => {}
         }
     }
 
     /// Whether to try again after a loss.
     pub fn set_reconnect(&mut self, on: bool) {
         self.settings.reconnect = on;
-        match &mut self.line {
-            Line::Offline { retry_at } if !on => *retry_at = None,
-            Line::Offline { retry_at: None } => self.connect(),
+        let lost = self.cause.as_ref().is_some_and(|cause| match cause.next_step() {
+            NextStep::Now | NextStep::Backoff | NextStep::Wait { .. } => true,
+            NextStep::AskUser | NextStep::Never => false,
+        });
+        match &self.line {
+            Line::Offline { .. } if !on => self.line = Line::Stopped,
+            Line::Stopped if on && lost => self.connect(),
             Line::Offline { .. } | Line::Connecting | Line::Up(_) | Line::Stopped => {}
         }
     }
@@ -254,9 +264,8 @@ impl Session {
 
     /// The transport ended.
     pub fn handle_lost(&mut self, now: Instant, cause: Cause) {
-        if let Line::Up(up) = &self.line {
-            let waking = up.link.liveness().is_waking(now);
-            self.lose(now, if waking { Cause::WokeFromSleep } else { cause });
+        if matches!(self.line, Line::Up(_)) {
+            self.lose(now, cause);
         }
     }
 
@@ -295,8 +304,8 @@ impl Session {
         {
             self.end(now, error.into());
         }
-        if let Line::Offline { retry_at: Some(at) } = self.line
-            && now >= at
+        if let Line::Offline { retry_at } = self.line
+            && now >= retry_at
         {
             self.connect();
         }
@@ -319,7 +328,7 @@ impl Session {
     /// The next deadline and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
         match &self.line {
-            Line::Offline { retry_at } => retry_at.map(|at| (at, Timer::Retry)),
+            Line::Offline { retry_at } => Some((*retry_at, Timer::Retry)),
             Line::Connecting | Line::Stopped => None,
             Line::Up(up) => {
                 let (at, timer) = up.link.poll_timeout();
@@ -374,6 +383,14 @@ impl Session {
         }
         self.settle_awaiting();
         self.poll_outbox();
+    }
+
+    /// What came contradicts what is stored, and can never be: going on could only hide it.
+    pub fn handle_store_refused(&mut self, now: Instant) {
+        self.intake = Intake::default();
+        let rule = "what the server sent contradicts what is stored";
+        self.end(now, Cause::ProtocolError(ProtocolFault::Rule(rule)));
+        self.line = Line::Stopped;
     }
 
     /// The identity that a rolled-back profile goes on with.
@@ -453,15 +470,15 @@ impl Session {
     }
 
     fn lose(&mut self, now: Instant, cause: Cause) {
+        // Whoever ended it, and with whatever words: a line that was lost over a sleep was lost to that.
+        let waking = self.up().is_some_and(|up| up.link.liveness().is_waking(now));
+        let cause = if waking && cause != Cause::StoppedByUser { Cause::WokeFromSleep } else { cause };
         if self.up().is_some_and(Up::is_online) {
             self.events.push_back(Event::Dropped { cause: cause.clone() });
         }
-        // An unexpected end is tried again; what asks for the user is not.
+        // Nothing is tried again where only the user can help, or wants to be the one who tries.
         let retry_at = self.reconnect.handle_loss(now, cause.next_step()).filter(|_| self.settings.reconnect);
-        self.line = match cause.next_step() {
-            NextStep::AskUser | NextStep::Never => Line::Stopped,
-            NextStep::Now | NextStep::Backoff | NextStep::Wait { .. } => Line::Offline { retry_at },
-        };
+        self.line = retry_at.map_or(Line::Stopped, |retry_at| Line::Offline { retry_at });
         self.cause = Some(cause);
         self.events.push_back(Event::StatusChanged);
     }

@@ -1,18 +1,18 @@
 //! What can go wrong in a profile, sorted by whose business it is: the environment's, the peer's, our caller's.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use steadfast_proto::ids::{LogId, OperationId, RoomId};
 use steadfast_proto::names::NameError;
 
-use crate::SqliteError;
+use crate::{SqliteError, SqliteErrorKind};
 
 /// The profile can't be opened, read or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProfileError {
     /// SQLite or the file system below it. See [`SqliteError::kind`].
-    #[error("the profile's database: {0}")]
+    #[error("the profile's database: {}", what_to_do(.0))]
     Sqlite(#[from] SqliteError),
     /// The directory or a file in it.
     #[error("{}: {kind}", path.display())]
@@ -21,6 +21,24 @@ pub enum ProfileError {
         path: PathBuf,
         /// What the system said.
         kind: io::ErrorKind,
+    },
+    /// There is none, and none was to be made. Nothing was written.
+    #[error("there is no profile in {} yet; `steadfast tail` or `send` makes one", dir.display())]
+    NotThere {
+        /// The directory that was looked into.
+        dir: PathBuf,
+    },
+    /// It can't be opened, as no byte more fits beside it.
+    #[error("no space left on the disk of {}: free some", dir.display())]
+    DiskFull {
+        /// The profile's directory.
+        dir: PathBuf,
+    },
+    /// It can't be opened, as this process may not write there.
+    #[error("{} can't be written: allow it, or choose another directory with --profile", dir.display())]
+    NotWritable {
+        /// The profile's directory.
+        dir: PathBuf,
     },
     /// Every profile is of one name.
     #[error("{} is the profile of {found:?}, not of {asked:?}; choose another directory with --profile", dir.display())]
@@ -159,6 +177,49 @@ pub enum ApplyError {
     /// The profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+}
+
+impl ProfileError {
+    /// Names the directory where its owner can help: who opens a profile may not know which one it is.
+    pub(super) fn of_opening(self, dir: &Path) -> ProfileError {
+        let dir = dir.to_owned();
+        match &self {
+            ProfileError::Sqlite(error) => match error.kind() {
+                SqliteErrorKind::Full => ProfileError::DiskFull { dir },
+                SqliteErrorKind::ReadOnly => ProfileError::NotWritable { dir },
+                SqliteErrorKind::SyncFailed
+                | SqliteErrorKind::Corrupt
+                | SqliteErrorKind::Busy
+                | SqliteErrorKind::Other => self,
+            },
+            ProfileError::Io { kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, .. } => {
+                ProfileError::DiskFull { dir }
+            }
+            ProfileError::Io { kind: io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied, .. } => {
+                ProfileError::NotWritable { dir }
+            }
+            ProfileError::Io { .. }
+            | ProfileError::NotThere { .. }
+            | ProfileError::DiskFull { .. }
+            | ProfileError::NotWritable { .. }
+            | ProfileError::OtherName { .. }
+            | ProfileError::NameInvalid { .. }
+            | ProfileError::Newer { .. }
+            | ProfileError::Foreign { .. }
+            | ProfileError::Damaged { .. } => self,
+        }
+    }
+}
+
+/// SQLite's own words, but where they hide what the owner of the disk can do.
+fn what_to_do(error: &SqliteError) -> String {
+    match error.kind() {
+        SqliteErrorKind::Full => "no space left on its disk: free some".to_owned(),
+        SqliteErrorKind::ReadOnly => format!("it can't be written ({error})"),
+        SqliteErrorKind::SyncFailed | SqliteErrorKind::Corrupt | SqliteErrorKind::Busy | SqliteErrorKind::Other => {
+            error.to_string()
+        }
+    }
 }
 
 impl From<rusqlite::Error> for ProfileError {

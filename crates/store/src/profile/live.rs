@@ -78,6 +78,15 @@ impl Live {
         Ok(())
     }
 
+    /// For the process that drives, when it gets online first: the drops that a process before it left open ended by
+    /// now.
+    pub fn close_drops(&self, now_ms: u64) -> Result<(), ProfileError> {
+        self.connection
+            .prepare_cached("UPDATE drops SET lasted_ms = max(? - at_ms, 0), resumed = 1 WHERE lasted_ms IS NULL")?
+            .execute([to_row(now_ms)])?;
+        Ok(())
+    }
+
     /// The last drops, ascending.
     pub fn drops(&self, limit: usize) -> Result<Vec<LineDrop>, ProfileError> {
         let mut statement = self

@@ -56,7 +56,7 @@ pub use outbox::{LineKey, NewBody, NewOp, OP_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX
 pub use rooms::RoomInfo;
 pub use settle::SettledOutcome;
 pub use steadfast_proto::session::{Identity, Resume};
-pub use wants::Want;
+pub use wants::{Answer, Want};
 
 const FILE: &str = "profile.sqlite3";
 /// There are about 50 different statements; the hot ones must stay prepared.
@@ -83,20 +83,35 @@ pub struct Fresh {
 }
 
 impl Profile {
-    /// Opens the profile in `dir`, and makes it if there is none, with `fresh` as its identity. The identity is
-    /// on disk when this returns, so that a device that connects is known to itself from then on.
-    pub fn open(dir: &Path, name: &str, fresh: &Fresh) -> Result<Profile, ProfileError> {
+    /// Opens the profile in `dir`. If there is none, it is made with `fresh` as its identity, which is on disk when
+    /// this returns, so that a device that connects is known to itself from then on. Without `fresh` nothing is made:
+    /// [`ProfileError::NotThere`].
+    pub fn open(dir: &Path, name: &str, fresh: Option<&Fresh>) -> Result<Profile, ProfileError> {
+        Profile::open_unnamed(dir, name, fresh).map_err(|error| error.of_opening(dir))
+    }
+
+    /// The same, with errors that don't say what the directory lacks.
+    fn open_unnamed(dir: &Path, name: &str, fresh: Option<&Fresh>) -> Result<Profile, ProfileError> {
         let invalid = |error| ProfileError::NameInvalid { name: name.to_owned(), error };
         let asked = names::spelled(name).map_err(invalid)?;
         let asked_folded = names::folded(name).map_err(invalid)?;
-        directory::make(dir)?;
-        let _turn = directory::take_turn(dir)?;
+        let not_there = || ProfileError::NotThere { dir: dir.to_owned() };
         let path = dir.join(FILE);
+        if fresh.is_some() {
+            directory::make(dir)?;
+        } else if !path.exists() {
+            return Err(not_there());
+        }
+        let _turn = directory::take_turn(dir)?;
+        // Before the usual way of opening, which writes to an empty file.
+        if fresh.is_none() && schema::is_blank(&path)? {
+            return Err(not_there());
+        }
         let mut connection = sqlite::open(&path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
         let transaction = immediate(&mut connection)?;
         if schema::prepare(&transaction, &path)? {
-            insert_identity(&transaction, &asked, fresh)?;
+            insert_identity(&transaction, &asked, fresh.ok_or_else(not_there)?)?;
         }
         let identity = standing::identity(&transaction)?;
         transaction.commit()?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::ProfileError;
 use crate::sqlite::Stamp;
@@ -10,6 +10,15 @@ use crate::sqlite::Stamp;
 /// `PRAGMA application_id`: "SFpr".
 const APPLICATION: i32 = 0x5346_7072;
 const VERSION: u32 = 1;
+const UNSTAMPED: Stamp = Stamp { application: 0, version: 0 };
+
+/// Whether nobody has set up the database at `path`, as a process leaves it that ended in its first open. Changes no
+/// content; a transaction that a killed process left is brought to its end, for which the file must be writable.
+pub(super) fn is_blank(path: &Path) -> Result<bool, ProfileError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    Ok(Stamp::read(&connection)? == UNSTAMPED && tables(&connection)? == 0)
+}
 
 /// Makes the tables in an empty database. Answers whether it was empty. To be called in a transaction.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<bool, ProfileError> {
@@ -20,13 +29,16 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<bool, Prof
         }
         return Ok(false);
     }
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    if tables != 0 || stamp != (Stamp { application: 0, version: 0 }) {
+    if stamp != UNSTAMPED || tables(connection)? != 0 {
         return Err(ProfileError::Foreign { path: path.to_owned() });
     }
     connection.execute_batch(TABLES)?;
     Stamp { application: APPLICATION, version: VERSION }.write(connection)?;
     Ok(true)
+}
+
+fn tables(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
 }
 
 /// `profile` has one row. The counters of the outbox in it save counting its rows at every append.

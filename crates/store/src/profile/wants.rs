@@ -1,4 +1,5 @@
-//! What a process asks of the one that drives: a row in `live.sqlite3`, taken once, answered once.
+//! What a process asks of the one that drives: a row in `live.sqlite3`, taken once, answered once, and removed by who
+//! asked. A row that goes unanswered is seen to be gone: nobody waits for an answer that can't come.
 
 use rusqlite::{OptionalExtension, Row, params};
 use steadfast_proto::ids::RoomId;
@@ -9,6 +10,8 @@ use super::number::{from_row, to_row};
 
 /// Rows that are kept, answered or not.
 const WANTS_MAX: i64 = 1_000;
+/// The kinds up to this one are orders: nobody waits for an answer, and they are of their moment.
+const KIND_ORDER_MAX: i64 = 3;
 
 /// Something that only the process that drives can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +37,24 @@ pub enum Want {
     },
 }
 
+/// What became of a want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is not there and will not be answered: it was forgotten, or too many others came. Whoever still wants it
+    /// asks again.
+    Gone,
+    /// Not answered yet.
+    Waiting,
+    /// What [`Live::answer`] was given.
+    Is(String),
+}
+
 impl Live {
-    /// Asks the process that drives, now or next. Answers the number under which the answer will stand.
+    /// Asks the process that drives, now or next. Answers the number under which the answer will stand, until it is
+    /// [forgotten](Live::forget).
+    ///
+    /// The last 1,000 wants are kept. Answered ones and those that have no answer ([`Want::TryNow`], [`Want::Stop`],
+    /// [`Want::Resume`]) go first.
     pub fn ask(&self, want: Want, at_ms: u64) -> Result<u64, ProfileError> {
         let (kind, history) = match want {
             Want::TryNow => (1, None),
@@ -54,23 +73,31 @@ impl Live {
                  RETURNING number",
             )?
             .query_row(params![kind, room, from, to, to_row(at_ms)], |row| row.get(0))?;
-        self.connection.prepare_cached("DELETE FROM wants WHERE number <= ? - ?")?.execute([number, WANTS_MAX])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM wants WHERE number IN (
+                     SELECT number FROM wants WHERE number <> ?1
+                     ORDER BY answer IS NULL AND kind > ?2, number
+                     LIMIT max((SELECT count(*) FROM wants) - ?3, 0))",
+            )?
+            .execute([number, KIND_ORDER_MAX, WANTS_MAX])?;
         Ok(from_row(number))
     }
 
-    /// For the process that drives: what was asked and not taken, in the order of asking. Wants from before
-    /// `since_ms` are passed over: who asked them has long gone.
+    /// For the process that drives: what was asked and not taken, in the order of asking. Orders from before
+    /// `since_ms` ([`Want::TryNow`], [`Want::Stop`], [`Want::Resume`]) are passed over and removed: who gave them has
+    /// long gone. For the others somebody may wait, however long it takes.
     pub fn take_wants(&self, since_ms: u64) -> Result<Vec<(u64, Want)>, ProfileError> {
+        self.connection
+            .prepare_cached("DELETE FROM wants WHERE NOT taken AND kind <= ? AND asked_at_ms < ?")?
+            .execute([KIND_ORDER_MAX, to_row(since_ms)])?;
         let mut statement = self.connection.prepare_cached(
-            "UPDATE wants SET taken = 1 WHERE NOT taken
-             RETURNING number, kind, room, from_sequence, to_sequence, asked_at_ms >= ?",
+            "UPDATE wants SET taken = 1 WHERE NOT taken RETURNING number, kind, room, from_sequence, to_sequence",
         )?;
-        let mut rows = statement.query([to_row(since_ms)])?;
+        let mut rows = statement.query([])?;
         let mut wants = Vec::new();
         while let Some(row) = rows.next()? {
-            if row.get(5)? {
-                wants.push((from_row(row.get(0)?), Want::read(row)?));
-            }
+            wants.push((from_row(row.get(0)?), Want::read(row)?));
         }
         wants.sort_unstable_by_key(|(number, _)| *number);
         Ok(wants)
@@ -91,10 +118,21 @@ impl Live {
         Ok(())
     }
 
-    /// The answer, once there is one.
-    pub fn answered(&self, number: u64) -> Result<Option<String>, ProfileError> {
+    /// What became of the want.
+    pub fn answered(&self, number: u64) -> Result<Answer, ProfileError> {
         let mut statement = self.connection.prepare_cached("SELECT answer FROM wants WHERE number = ?")?;
-        Ok(statement.query_row([to_row(number)], |row| row.get(0)).optional()?.flatten())
+        let found: Option<Option<String>> = statement.query_row([to_row(number)], |row| row.get(0)).optional()?;
+        Ok(match found {
+            None => Answer::Gone,
+            Some(None) => Answer::Waiting,
+            Some(Some(text)) => Answer::Is(text),
+        })
+    }
+
+    /// For the process that asked: the answer was read, or is not awaited any more.
+    pub fn forget(&self, number: u64) -> Result<(), ProfileError> {
+        self.connection.prepare_cached("DELETE FROM wants WHERE number = ?")?.execute([to_row(number)])?;
+        Ok(())
     }
 }
 

@@ -104,6 +104,8 @@ fn open_log(path: &Path, fresh_log_id: LogId) -> Result<Connection, OpenError> {
         refuse_others(&connection, path)?;
     }
     let mut connection = sqlite::open(path).map_err(failed)?;
+    // What an earlier run could not sync may be in the page cache only: what is believed from now on is synced first.
+    sqlite::checkpoint(&connection).map_err(failed)?;
     if Stamp::read(&connection).map_err(failed)? != STAMP {
         make_log(&mut connection, fresh_log_id).map_err(failed)?;
     }

@@ -40,7 +40,10 @@ pub(super) enum ChunkError {
 
 #[derive(Debug)]
 pub(super) struct Catchup {
-    units: VecDeque<Bytes>,
+    /// Each with its position.
+    units: VecDeque<(u64, Bytes)>,
+    /// The reader has everything up to here.
+    given_through: u64,
     /// `None` while the store reads.
     covered_through: Option<u64>,
     /// The committed head when the store was asked: the rooms that were asked for are those of that moment.
@@ -49,8 +52,10 @@ pub(super) struct Catchup {
 
 pub(super) enum Next {
     Unit(Bytes),
-    /// The next one does not fit.
-    Enough,
+    /// The next one does not fit; the reader has everything up to the position.
+    Enough {
+        given_through: u64,
+    },
     /// The store has not answered yet.
     Reading,
     Done {
@@ -59,8 +64,8 @@ pub(super) enum Next {
 }
 
 impl Catchup {
-    pub(super) fn reading(asked_at: u64) -> Self {
-        Self { units: VecDeque::new(), covered_through: None, asked_at }
+    pub(super) fn reading(place: u64, asked_at: u64) -> Self {
+        Self { units: VecDeque::new(), given_through: place, covered_through: None, asked_at }
     }
 
     /// Takes what was read. Beyond the head of the moment of asking nothing counts: the store may hold a batch that is
@@ -74,7 +79,7 @@ impl Catchup {
         for chunk in chunks {
             for_each_entry(chunk, |entry, unit| {
                 if entry.position <= self.asked_at && wanted(RoomId(entry.room), entry.position) {
-                    self.units.push_back(unit);
+                    self.units.push_back((entry.position, unit));
                 }
             })?;
         }
@@ -83,11 +88,14 @@ impl Catchup {
     }
 
     pub(super) fn next_if(&mut self, fits: impl Fn(&Bytes) -> bool) -> Next {
-        match (self.units.front(), self.covered_through) {
-            (_, None) => Next::Reading,
-            (None, Some(covered_through)) => Next::Done { covered_through },
-            (Some(unit), Some(_)) if !fits(unit) => Next::Enough,
-            (Some(_), Some(_)) => self.units.pop_front().map_or(Next::Enough, Next::Unit),
+        let Some(covered_through) = self.covered_through else { return Next::Reading };
+        match self.units.front() {
+            None => Next::Done { covered_through },
+            Some((_, unit)) if !fits(unit) => Next::Enough { given_through: self.given_through },
+            Some(_) => self.units.pop_front().map_or(Next::Done { covered_through }, |(position, unit)| {
+                self.given_through = position;
+                Next::Unit(unit)
+            }),
         }
     }
 }

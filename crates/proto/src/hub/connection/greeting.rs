@@ -4,6 +4,7 @@ use super::{Connection, Event, Phase, WINDOW_BYTES};
 use crate::hub::{Attached, Hub};
 use crate::ids::{AccountId, DeviceId, LogId, Place, Term};
 use crate::link::{Bounds, Pinging};
+use crate::names::NAME_BYTES_MAX;
 use crate::session::divergence;
 use crate::time::{Duration, Instant};
 use crate::wire::{self, ByeReason, Hello, frame::Kind};
@@ -15,6 +16,8 @@ const VERSION_MAX: u32 = 1;
 const IDLE_BOUND_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
 /// The shortest active bound that a client may choose.
 const ACTIVE_BOUND_MS_MIN: u32 = 500;
+/// The longest name of a program.
+const PROGRAM_BYTES_MAX: usize = 256;
 /// Rooms that one Heads frame lists.
 const HEADS_PER_FRAME: usize = 500;
 
@@ -54,6 +57,12 @@ pub fn check_hello(hello: &Hello) -> Result<Greeting, (ByeReason, &'static str)>
         return Err((ByeReason::VersionUnsupported, "this server speaks version 1 of the protocol"));
     }
     let credentials = hello.credentials.as_ref().ok_or(broken("Hello brings credentials"))?;
+    if credentials.name.len() > 4 * NAME_BYTES_MAX {
+        return Err((ByeReason::NameInvalid, "a name has at most 64 bytes"));
+    }
+    if hello.program.len() > PROGRAM_BYTES_MAX {
+        return Err(broken("a program's name has at most 256 bytes"));
+    }
     let place = |place: &wire::Place| Place { position: place.position, term: Term(place.term) };
     let log_id = match hello.log_id.len() {
         0 => None,
@@ -131,7 +140,7 @@ impl Connection {
         }
         self.go_live(greeting.place.map(|place| place.position), greeting.incarnation, hub);
         for kind in early {
-            self.handle_frame(kind, 0, hub);
+            self.handle_frame(now, kind, 0, hub);
         }
     }
 

@@ -19,8 +19,12 @@ pub(super) fn build(asked: &History, chunks: &[StoredChunk], hub: &Hub, reader: 
     let mut page = HistoryPage { number: asked.number, room: asked.room, as_of: state.head(), ..Default::default() };
     let mut bytes = 0;
     let mut full_at = None;
+    let mut walked_to = 0;
     for chunk in chunks {
         let walked = for_each_entry(chunk, |entry, unit| {
+            if entry.room == asked.room && full_at.is_none() {
+                walked_to = entry.room_sequence;
+            }
             let wanted = entry.room == asked.room
                 && (asked.from_sequence..=last_wanted).contains(&entry.room_sequence)
                 && state.may_read(reader, room, entry.position);
@@ -39,12 +43,12 @@ pub(super) fn build(asked: &History, chunks: &[StoredChunk], hub: &Hub, reader: 
             return Kind::Failed(Failed { number: asked.number, error: RequestError::Store.into(), text });
         }
     }
-    // The store gives only so many chunks at a time: what is not here is asked for again from there.
-    let last = page.entries.last().map(|entry| entry.room_sequence);
-    page.next_sequence = match (full_at, last) {
-        (Some(next), _) => next,
-        (None, Some(last)) if last < last_wanted => last + 1,
-        (None, _) => 0,
+    // The store gives only so many chunks at a time, and none of them may be readable: what was not looked at is asked
+    // for again from there.
+    page.next_sequence = match full_at {
+        Some(next) => next,
+        None if walked_to > 0 && walked_to < last_wanted => asked.from_sequence.max(walked_to + 1),
+        None => 0,
     };
     Kind::HistoryPage(page)
 }

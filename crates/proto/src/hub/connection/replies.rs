@@ -7,6 +7,10 @@ use crate::wire::{Hold, HoldCause, Outcome, Outcomes, frame::Kind};
 
 /// Outcomes that share a frame.
 const OUTCOMES_PER_FRAME: usize = 256;
+/// Pages and failures that may wait for a client that does not read.
+const OTHERS_WAITING_MAX: usize = 64;
+/// Outcomes that may wait, likewise: what may be in flight, a few times over.
+const OUTCOMES_WAITING_MAX: usize = 4_096;
 /// Syncs of one connection that may be open.
 const SYNCS_OPEN_MAX: usize = 16;
 
@@ -64,6 +68,11 @@ impl Replies {
     pub(super) fn next_sync(&mut self, place: u64) -> Option<u32> {
         let reached = self.syncs.front().is_some_and(|&(_, head)| head <= place);
         if reached { self.syncs.pop_front().map(|(number, _)| number) } else { None }
+    }
+
+    /// Whether the client asks for more than it reads.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.others.len() > OTHERS_WAITING_MAX || self.outcomes.len() > OUTCOMES_WAITING_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -18,9 +18,11 @@ fn what_one_process_asks_another_takes_once_and_answers() {
     let second = asking.live().ask(Want::TryNow, 101).expect("asked");
     assert_eq!(driver.live().take_wants(0), Ok(vec![(first, history), (second, Want::TryNow)]));
     assert_eq!(driver.live().take_wants(0), Ok(vec![]));
-    assert_eq!(asking.live().answered(first), Ok(None));
+    assert_eq!(asking.live().answered(first), Ok(Answer::Waiting));
     driver.live().answer(first, "done").expect("answered");
-    assert_eq!(asking.live().answered(first), Ok(Some("done".to_owned())));
+    assert_eq!(asking.live().answered(first), Ok(Answer::Is("done".to_owned())));
+    asking.live().forget(first).expect("forgotten");
+    assert_eq!(asking.live().answered(first), Ok(Answer::Gone));
 }
 
 #[test]
@@ -35,12 +37,64 @@ fn a_new_driver_takes_what_the_one_before_it_left_unanswered() {
 }
 
 #[test]
-fn wants_of_long_ago_are_passed_over() {
+fn orders_of_long_ago_are_passed_over_and_removed() {
     let (_dir, profile) = new_profile();
-    profile.live().ask(Want::Stop, 100).expect("asked");
+    let old = [Want::TryNow, Want::Stop, Want::Resume].map(|want| profile.live().ask(want, 100).expect("asked"));
     let fresh = profile.live().ask(Want::TryNow, 200).expect("asked");
     assert_eq!(profile.live().take_wants(150), Ok(vec![(fresh, Want::TryNow)]));
+    assert!(old.iter().all(|&number| profile.live().answered(number) == Ok(Answer::Gone)));
     assert_eq!(profile.live().take_wants(0), Ok(vec![]));
+}
+
+#[test]
+fn a_question_is_taken_however_long_ago_it_was_asked() {
+    let (_dir, profile) = new_profile();
+    let live = profile.live();
+    let questions = [Want::Sync, Want::Answer, Want::History { room: LOBBY, from: 1, to: 2 }];
+    let asked = questions.map(|want| (live.ask(want, 100).expect("asked"), want));
+    assert_eq!(live.take_wants(1_000_000), Ok(asked.to_vec()));
+}
+
+#[test]
+fn a_question_outlasts_a_thousand_that_came_after_it_and_were_answered() {
+    let (_dir, profile) = new_profile();
+    let live = profile.live();
+    let waiting = live.ask(Want::Sync, 100).expect("asked");
+    let answered = live.ask(Want::Answer, 100).expect("asked");
+    live.answer(answered, "here").expect("answered");
+    for _ in 0..1_100 {
+        live.ask(Want::TryNow, 100).expect("asked");
+    }
+    assert_eq!(live.answered(waiting), Ok(Answer::Waiting));
+    assert_eq!(live.answered(answered), Ok(Answer::Gone));
+    assert_eq!(live.take_wants(0).expect("wants").len(), 1_000);
+}
+
+#[test]
+fn of_too_many_questions_the_oldest_are_gone_and_the_newest_want_never_is() {
+    let (_dir, profile) = new_profile();
+    let live = profile.live();
+    let asked: Vec<u64> = (0..1_001).map(|_| live.ask(Want::Sync, 100).expect("asked")).collect();
+    assert_eq!(live.answered(asked[0]), Ok(Answer::Gone));
+    assert_eq!(live.answered(asked[1]), Ok(Answer::Waiting));
+    let order = live.ask(Want::Stop, 100).expect("asked");
+    assert_eq!(live.answered(order), Ok(Answer::Waiting));
+    assert_eq!(live.answered(asked[1]), Ok(Answer::Gone));
+}
+
+#[test]
+fn drops_that_an_ended_process_left_open_are_closed_and_the_others_stay() {
+    let (_dir, profile) = new_profile();
+    let live = profile.live();
+    let open = |at_ms| LineDrop { at_ms, cause: "silent".to_owned(), lasted_ms: None, resumed: false };
+    let closed = LineDrop { lasted_ms: Some(5), resumed: false, ..open(100) };
+    for drop in [&closed, &open(200), &open(900)] {
+        live.add_drop(drop).expect("added");
+    }
+    live.close_drops(700).expect("closed");
+    let ended = |at_ms, ms| LineDrop { lasted_ms: Some(ms), resumed: true, ..open(at_ms) };
+    // The wall clock went back.
+    assert_eq!(live.drops(9), Ok(vec![closed, ended(200, 500), ended(900, 0)]));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn fresh() -> Fresh {
 }
 
 fn open_in(dir: &Path) -> Profile {
-    Profile::open(dir, "ann", &fresh()).expect("a profile")
+    Profile::open(dir, "ann", Some(&fresh())).expect("a profile")
 }
 
 /// A profile of Ann's that was never connected.

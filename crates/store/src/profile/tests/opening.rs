@@ -8,24 +8,79 @@ fn a_new_profile_keeps_the_identity_that_it_was_given_first() {
     assert_eq!((first.name.as_str(), first.device_id, first.account), ("ann", DeviceId([1; 16]), ANN));
     drop(profile);
     let other = Fresh { device_id: DeviceId([9; 16]), secret: [9; 32], account: BOB };
-    let again = Profile::open(dir.path(), "ann", &other).expect("the same profile");
+    let again = Profile::open(dir.path(), "ann", Some(&other)).expect("the same profile");
     assert_eq!(again.identity(), Ok(first));
 }
 
 #[test]
 fn a_profile_of_another_name_is_refused_in_clear_words() {
     let (dir, _profile) = new_profile();
-    let error = Profile::open(dir.path(), "bob", &fresh()).expect_err("not Bob's");
+    let error = Profile::open(dir.path(), "bob", Some(&fresh())).expect_err("not Bob's");
     assert!(error.to_string().contains("is the profile of \"ann\", not of \"bob\""), "{error}");
-    assert!(Profile::open(dir.path(), "Ann", &fresh()).is_ok(), "names are compared in lower case");
+    assert!(Profile::open(dir.path(), "Ann", Some(&fresh())).is_ok(), "names are compared in lower case");
 }
 
 #[test]
 fn a_name_that_nobody_can_have_makes_no_profile() {
     let dir = tempfile::tempdir().expect("a directory");
-    let error = Profile::open(&dir.path().join("p"), "no spaces", &fresh()).expect_err("no name");
+    let error = Profile::open(&dir.path().join("p"), "no spaces", Some(&fresh())).expect_err("no name");
     assert!(matches!(error, ProfileError::NameInvalid { .. }));
     assert!(!dir.path().join("p").exists());
+}
+
+#[test]
+fn looking_for_a_profile_that_is_not_there_makes_none_and_says_what_does() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("p");
+    let error = Profile::open(&path, "ann", None).expect_err("no profile");
+    assert_eq!(error, ProfileError::NotThere { dir: path.clone() });
+    assert!(error.to_string().ends_with("`steadfast tail` or `send` makes one"), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn what_a_kill_during_the_first_open_leaves_is_no_profile_until_the_next_open_makes_it() {
+    let empty = |path: &Path| std::fs::write(path, []).expect("a file");
+    let without_tables = |path: &Path| drop(sqlite::open(path).expect("a database"));
+    for leave in [&empty as &dyn Fn(&Path), &without_tables] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join(FILE);
+        leave(&path);
+        let before = std::fs::read(&path).expect("a file");
+        let error = Profile::open(dir.path(), "ann", None).expect_err("no profile");
+        assert_eq!(error, ProfileError::NotThere { dir: dir.path().to_owned() });
+        assert_eq!(std::fs::read(&path).expect("a file"), before);
+        let made = open_in(dir.path()).identity().expect("an identity");
+        assert_eq!(made.device_id, fresh().device_id);
+    }
+}
+
+#[test]
+fn a_profile_that_is_there_is_opened_without_a_fresh_identity() {
+    let (dir, profile) = new_profile();
+    let opened = Profile::open(dir.path(), "ann", None).expect("the profile");
+    assert_eq!(opened.identity(), profile.identity());
+    drop(profile);
+    drop(opened);
+    assert!(Profile::open(dir.path(), "ann", None).is_ok(), "also after all have closed it");
+}
+
+#[test]
+fn a_full_disk_and_one_that_takes_no_writes_are_named_with_what_to_do() {
+    let of_opening = |code| {
+        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        ProfileError::from(error).of_opening(Path::new("/p")).to_string()
+    };
+    let full = "no space left on the disk of /p: free some";
+    assert_eq!(of_opening(rusqlite::ffi::SQLITE_FULL), full);
+    assert_eq!(of_opening(rusqlite::ffi::SQLITE_IOERR_SHMSIZE), full);
+    assert!(of_opening(rusqlite::ffi::SQLITE_READONLY).starts_with("/p can't be written"));
+    let io = |kind| ProfileError::Io { path: "/p/open.lock".into(), kind }.of_opening(Path::new("/p")).to_string();
+    assert_eq!(io(std::io::ErrorKind::StorageFull), full);
+    assert!(io(std::io::ErrorKind::PermissionDenied).starts_with("/p can't be written"));
+    let later =
+        ProfileError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None));
+    assert_eq!(later.to_string(), "the profile's database: no space left on its disk: free some");
 }
 
 #[cfg(unix)]
@@ -47,7 +102,7 @@ fn a_newer_profile_is_refused_unchanged() {
     connection.pragma_update(None, "user_version", 2).expect("written");
     drop(connection);
     let before = std::fs::read(&path).expect("a file");
-    let error = Profile::open(dir.path(), "ann", &fresh()).expect_err("newer");
+    let error = Profile::open(dir.path(), "ann", Some(&fresh())).expect_err("newer");
     assert_eq!(error, ProfileError::Newer { path: path.clone(), found: 2, known: 1 });
     assert_eq!(std::fs::read(&path).expect("a file"), before);
 }
@@ -58,7 +113,7 @@ fn the_database_of_another_program_is_refused() {
     let connection = sqlite::open(&dir.path().join(FILE)).expect("a database");
     connection.execute_batch("CREATE TABLE mine (x)").expect("a table");
     drop(connection);
-    let error = Profile::open(dir.path(), "ann", &fresh()).expect_err("foreign");
+    let error = Profile::open(dir.path(), "ann", Some(&fresh())).expect_err("foreign");
     assert!(matches!(error, ProfileError::Foreign { .. }));
 }
 
@@ -78,7 +133,10 @@ fn eight_threads_that_open_a_new_profile_at_once_get_the_same_identity() {
             let path = dir.path().join("p");
             let fresh = Fresh { device_id: DeviceId([number; 16]), ..fresh() };
             move || {
-                Profile::open(&path, "ann", &fresh).and_then(|profile| profile.identity()).expect("opened").device_id
+                Profile::open(&path, "ann", Some(&fresh))
+                    .and_then(|profile| profile.identity())
+                    .expect("opened")
+                    .device_id
             }
         };
         let threads: Vec<_> = (0..8).map(|number| scope.spawn(open(number))).collect();
