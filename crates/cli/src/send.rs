@@ -2,13 +2,15 @@
 
 mod input;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use steadfast::{AppendError, Client, Draft, OperationId, Queued, Refusal, SendError, SettledOutcome};
+use steadfast::{
+    AppendError, Client, Draft, Notice, NoticeKind, OperationId, Queued, Refusal, SendError, SettledOutcome,
+};
 use steadfast_net::clock::{BootClock, BootTimer};
 use steadfast_store::profile::OUTBOX_ROWS_MAX;
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,6 +70,8 @@ struct Sending<'o> {
     queued: usize,
     /// The number of the last line that was taken from the input.
     last_line: u64,
+    /// Refused messages of this run, of which it said so.
+    refused_told: BTreeSet<OperationId>,
     full_told: bool,
     /// Whoever read standard output has gone.
     muted: bool,
@@ -78,7 +82,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let caught = signal(SignalKind::interrupt());
     let mut interrupt = caught.map_err(|error| Exit::failed(format!("signals can't be caught: {error}")))?;
     let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
-    let teller = Teller::start(&client);
+    let teller = Teller::of_the_line(&client);
     let mut sending = Sending::new(&options, client);
     // Around all of it: neither a long look into the store nor a reader who does not read holds Ctrl-C up.
     let done = tokio::select! {
@@ -106,6 +110,7 @@ impl<'o> Sending<'o> {
             refused_batch: None,
             queued: 0,
             last_line: 0,
+            refused_told: BTreeSet::new(),
             full_told: false,
             muted: false,
             failed: false,
@@ -118,6 +123,7 @@ impl<'o> Sending<'o> {
         let mut pause = BootTimer::new().map_err(Exit::failed)?;
         let mut changed = self.client.changes();
         let mut status = self.client.status();
+        let mut notices = self.client.notices();
         loop {
             changed.borrow_and_update();
             self.look_up().await?;
@@ -134,6 +140,7 @@ impl<'o> Sending<'o> {
                 },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
                 moved = status.changed() => moved.map_err(|_| closed())?,
+                new = notices.next() => self.tell_notices(new.map_err(Exit::failed)?),
                 _ = pause.expired() => {
                     pause.set(None);
                     if let Some(batch) = self.refused_batch.take() {
@@ -205,7 +212,7 @@ impl<'o> Sending<'o> {
             let mut lines = Vec::new();
             let settled: Vec<SettledOutcome> = outcomes.into_iter().map_while(|outcome| outcome).collect();
             for outcome in &settled {
-                self.waiting.pop_front();
+                let id = self.waiting.pop_front();
                 match outcome.refusal {
                     None if self.options.json => {
                         let (sequence, position) = (outcome.sequence, outcome.position);
@@ -215,6 +222,7 @@ impl<'o> Sending<'o> {
                     Some(code) => {
                         let (sequence, why) = (outcome.sequence, refusal_words(code));
                         output::tell(&format!("message {sequence} was refused: {why}"));
+                        self.refused_told.extend(id);
                         self.failed = true;
                     }
                 }
@@ -226,6 +234,19 @@ impl<'o> Sending<'o> {
             many = LOOK_UP;
         }
         Ok(())
+    }
+
+    /// What concerns the person, but for refused messages of this run: those are told by their sequence, in order.
+    fn tell_notices(&self, notices: Vec<Notice>) {
+        for notice in notices {
+            match notice.kind {
+                NoticeKind::Refused { operation }
+                    if self.refused_told.contains(&operation) || self.waiting.contains(&operation) => {}
+                NoticeKind::Refused { .. } | NoticeKind::MovedAside { .. } | NoticeKind::NewDevice { .. } => {
+                    output::tell(&notice.text);
+                }
+            }
+        }
     }
 
     /// Prints results, as long as anybody reads them: that nobody does is no reason to leave messages unsent.

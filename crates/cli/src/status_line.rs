@@ -5,11 +5,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Says what happens to the line until it is dropped. A line that simply comes up is not worth a word.
-pub(crate) struct Teller([JoinHandle<()>; 2]);
+pub(crate) struct Teller(Vec<JoinHandle<()>>);
 
 impl Teller {
     pub(crate) fn start(client: &Client) -> Self {
-        Self([tokio::spawn(tell_status(client.status())), tokio::spawn(tell_notices(client.notices()))])
+        Self(vec![tokio::spawn(tell_status(client.status())), tokio::spawn(tell_notices(client.notices()))])
+    }
+
+    /// The line only: for a command that reads the notices itself.
+    pub(crate) fn of_the_line(client: &Client) -> Self {
+        Self(vec![tokio::spawn(tell_status(client.status()))])
     }
 }
 
