@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::rig::{Process, SOON, Stopwatch, World, assert_stored, is_root, lines_of};
+use steadfast_proto::session::Cause;
+
+use crate::rig::{Crowd, Process, SOON, Stopwatch, World, assert_stored, is_root, lines_of};
 
 const STALL: Duration = Duration::from_secs(10);
 const SENDERS: usize = 10;
@@ -46,6 +48,28 @@ fn a_sync_that_stalls_for_ten_seconds_costs_no_line() {
         sent.push((member.name.as_str(), lines_of(&member.name, 0, 2)));
     }
     assert_stored(&world.member("witness", &server), &members[..2], &sent);
+}
+
+#[test]
+fn a_sync_that_stalls_under_a_thousand_senders_costs_none_of_their_lines() {
+    const CROWD: usize = 1_000;
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let mut crowd = Crowd::new(CROWD, server.address());
+    crowd.send();
+    let took = crowd.run_until_settled(6 * SOON);
+    eprintln!("{CROWD} clients signed up, entered a room each and sent: {took:?}");
+
+    let strace = stall_next_sync(server.process());
+    crowd.send();
+    let took = crowd.run_until_settled(3 * STALL);
+    eprintln!("{CROWD} messages stored after {took:?}");
+    assert!(took > STALL - Duration::from_secs(1), "the sync did not stall: {took:?}");
+    drop(strace);
+    assert_eq!(crowd.drops(), Vec::<&Cause>::new(), "a stalled disk is no drop");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What the tests are built from: a world with a directory, a server, members, and what they can be asked.
 
 mod clock;
+mod crowd;
 mod feeder;
 mod lines;
 mod log;
@@ -13,6 +14,7 @@ mod server;
 mod world;
 
 pub(crate) use clock::{Stopwatch, pause, wait_until};
+pub(crate) use crowd::Crowd;
 pub(crate) use feeder::Feeder;
 pub(crate) use log::{Log, Printed, assert_stored};
 pub(crate) use member::Member;
