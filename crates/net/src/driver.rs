@@ -17,6 +17,10 @@ use crate::{cause, tcp};
 const READ_BYTES: usize = 64 * 1024;
 /// Bytes moved in one direction before the other one, and other tasks, get their turn.
 const TURN_BYTES: usize = 256 * 1024;
+/// Bytes that may be under way, whatever the line's rate.
+const UNDER_WAY_BYTES: u64 = 16 * 1024;
+/// How soon a line that is full is looked at again.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
 /// Nothing said of an idle connection is kept in buffers of its own: reads land here, one buffer a thread.
 const BUFFER_KEPT_BYTES: usize = 4 * 1024;
 
@@ -64,12 +68,14 @@ pub struct Driver {
     blocked: bool,
     /// A turn ended before its work did.
     unfinished: bool,
+    /// The line has as much under way as it carries in a second.
+    full: bool,
 }
 
 impl Driver {
     /// A driver for an open connection.
     pub fn new(stream: TcpStream) -> Self {
-        Self { stream, out: Vec::new(), out_at: 0, blocked: false, unfinished: false }
+        Self { stream, out: Vec::new(), out_at: 0, blocked: false, unfinished: false, full: false }
     }
 
     /// The socket, for its figures.
@@ -82,6 +88,9 @@ impl Driver {
         if self.unfinished {
             tokio::task::yield_now().await;
             return Ok(());
+        }
+        if self.full {
+            return self.ready_or_drained().await;
         }
         let interest = if self.blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.stream.ready(interest).await.map(|_| ())
@@ -131,6 +140,10 @@ impl Driver {
                 self.unfinished = true;
                 return Ok(());
             }
+            self.full = self.is_full();
+            if self.full {
+                return Ok(());
+            }
             core.poll_transmit(BootClock::now(), &mut self.out);
             if self.out.is_empty() {
                 if self.out.capacity() > BUFFER_KEPT_BYTES || moved == 0 {
@@ -139,6 +152,26 @@ impl Driver {
                 return Ok(());
             }
         }
+    }
+
+    /// The system does not say when a queue shrinks that it would still add to: so this looks again.
+    #[expect(clippy::disallowed_methods, reason = "a pause of milliseconds between two looks: a suspend costs nothing")]
+    async fn ready_or_drained(&self) -> io::Result<()> {
+        tokio::select! {
+            ready = self.stream.ready(Interest::READABLE) => ready.map(|_| ()),
+            () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
+        }
+    }
+
+    /// Whether more is under way than the line carries in a second: what would be added now, a ping among it, would
+    /// only wait.
+    fn is_full(&self) -> bool {
+        let under_way = tcp::unacknowledged_bytes(&self.stream).map_or(0, u64::from);
+        if under_way <= UNDER_WAY_BYTES {
+            return false;
+        }
+        let rate = tcp::info(&self.stream).map_or(u64::MAX, |info| info.delivery_bytes_per_second);
+        under_way > rate.max(UNDER_WAY_BYTES)
     }
 
     /// Bytes that were pulled and have not left.
