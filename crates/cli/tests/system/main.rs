@@ -13,6 +13,7 @@ mod rolled_back;
 mod sending;
 mod server_killed;
 mod serving;
+mod slow_line;
 mod stalled_sync;
 mod strangers;
 mod usage;

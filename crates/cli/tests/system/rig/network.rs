@@ -66,6 +66,13 @@ impl Network {
         }
     }
 
+    /// From now on the server's way to the client carries this much, as `tc` spells it.
+    pub(crate) fn slow_to_client(&self, rate: &str) {
+        let link = format!("sfa{}", std::process::id());
+        let shape = ["qdisc", "add", "dev", &link, "root", "tbf", "rate", rate, "burst", "4kb", "limit", "2000000"];
+        command("ip", &[&["netns", "exec", &self.server, "tc"], &shape[..]].concat());
+    }
+
     pub(crate) fn mend(&self) {
         for end in [&self.server, &self.client] {
             command("ip", &["netns", "exec", end, "nft", "flush ruleset"]);
