@@ -342,8 +342,9 @@ impl Liveness {
 
     fn active_death(&self) -> Option<Instant> {
         let asked = self.first_unanswered()?;
-        let ping_left = self.last_ping.is_some_and(|left| left >= self.alive_from());
-        ping_left.then(|| self.alive_from().max(asked) + self.active_bound())
+        // A ping that the socket does not take stands behind our own bytes: the bound counts those, so it may run.
+        let asked_aloud = self.ping_pending || self.last_ping.is_some_and(|left| left >= self.alive_from());
+        asked_aloud.then(|| self.alive_from().max(asked) + self.active_bound())
     }
 
     fn ping_death(&self) -> Option<Instant> {

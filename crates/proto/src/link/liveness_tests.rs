@@ -200,3 +200,13 @@ fn one_outage_does_not_widen_the_bound_for_long() {
     assert_eq!(number, 10, "measured again eight times");
     assert_eq!(liveness.active_bound(), ACTIVE_BOUND);
 }
+
+#[test]
+fn a_sender_whose_full_socket_takes_no_ping_notices_as_fast() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(0));
+    liveness.handle_line(200_000, Some(100_000_000));
+    assert_eq!(liveness.handle_timeout(at(250)), Verdict::Ping);
+    assert_eq!(liveness.poll_timeout(), (at(3_000), Beat::DeadActive));
+    assert!(matches!(liveness.handle_timeout(at(3_000)), Verdict::Dead { woke: false, .. }));
+}
