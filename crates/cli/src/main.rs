@@ -3,6 +3,7 @@
 mod bench;
 mod exit;
 mod history;
+mod line;
 mod options;
 mod output;
 mod send;
@@ -11,6 +12,7 @@ mod settings;
 mod status;
 mod status_line;
 mod tail;
+mod why;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,10 @@ enum Command {
     History(history::Options),
     /// Say how the line of a profile is; never connects
     Status(status::Options),
+    /// Say what happened to the last drops of a profile's line
+    Why(why::Options),
+    /// Tell the process that drives a profile's line: try, stop, resume, log in, switch
+    Line(line::Options),
     /// Measure this machine with a server of its own
     Bench(bench::Options),
 }
@@ -67,6 +73,8 @@ fn main() -> ExitCode {
             Command::Tail(options) => tail::run(options).await,
             Command::History(options) => history::run(&options),
             Command::Status(options) => status::run(options).await,
+            Command::Why(options) => why::run(&options),
+            Command::Line(options) => line::run(options).await,
             Command::Bench(options) => bench::run(options).await,
         }
     });

@@ -65,6 +65,9 @@ pub(crate) struct ClientOptions {
     /// Whether to connect again after a drop
     #[arg(long, env = "STEADFAST_RECONNECT", default_value = "on")]
     reconnect: Switch,
+    /// Whether to log in by itself once a lost line is back; off: the user is asked (see `line`)
+    #[arg(long, env = "STEADFAST_AUTO_LOGIN", default_value = "on")]
+    auto_login: Switch,
     /// How the tries after a drop are spaced
     #[arg(long, env = "STEADFAST_RECONNECT_SCHEDULE", default_value = "default")]
     reconnect_schedule: ScheduleName,
@@ -150,6 +153,7 @@ impl ClientOptions {
         let mut options = steadfast::Options::new(&self.name, server);
         options.profile.clone_from(&self.profile);
         options.reconnect = self.reconnect == Switch::On;
+        options.auto_login = self.auto_login == Switch::On;
         options.schedule = self.schedule();
         options.active_bound = self.active_bound;
         options.idle_bound = self.idle_bound;

@@ -82,7 +82,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let caught = signal(SignalKind::interrupt());
     let mut interrupt = caught.map_err(|error| Exit::failed(format!("signals can't be caught: {error}")))?;
     let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
-    let teller = Teller::of_the_line(&client);
+    let teller = Teller::of_the_line(&client, options.client.name());
     let mut sending = Sending::new(&options, client);
     // Around all of it: neither a long look into the store nor a reader who does not read holds Ctrl-C up.
     let done = tokio::select! {
@@ -130,7 +130,7 @@ impl<'o> Sending<'o> {
             if self.is_done() {
                 return Ok(());
             }
-            if status.borrow_and_update().is_stopped() && !self.options.queue {
+            if status.borrow_and_update().has_given_up() && !self.options.queue {
                 return self.give_up().await;
             }
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();

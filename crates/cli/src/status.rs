@@ -4,13 +4,15 @@ use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
-use steadfast::{ProfileError, Status};
+use steadfast::{Flight, ProfileError, Status};
 use steadfast_store::profile::{DriverLock, Profile};
 
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
 
+/// Links whose drops are told.
+const FLIGHTS_MAX: usize = 20;
 /// The cause that [`Status::of_silent_holder`] gives.
 const HOLDER_SILENT: &str = "holder_silent";
 
@@ -30,6 +32,17 @@ struct Report {
     server: String,
     state: String,
     cause: Option<String>,
+    cause_text: Option<String>,
+    #[serde(rename = "try")]
+    try_number: Option<u32>,
+    tries_max: Option<u32>,
+    next_try_at: Option<String>,
+    asks_login: bool,
+    reconnect: bool,
+    auto_login: bool,
+    held: Option<String>,
+    storing_for_ms: Option<u64>,
+    kernel: Option<String>,
     round_trip_ms: Option<u64>,
     bound_ms: Option<u64>,
     position: u64,
@@ -44,6 +57,18 @@ struct ReportedDrop {
     cause: String,
     lasted_ms: Option<u64>,
     resumed: bool,
+}
+
+impl ReportedDrop {
+    fn of(flight: &Flight) -> Option<Self> {
+        let loss = flight.loss.as_ref()?;
+        Some(Self {
+            at: output::rfc3339(loss.at_ms),
+            cause: loss.cause.clone(),
+            lasted_ms: loss.back.as_ref().map(|back| back.lasted_ms),
+            resumed: loss.back.is_some(),
+        })
+    }
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
@@ -76,7 +101,9 @@ async fn standing(directory: &Path, profile: &Profile) -> Result<(Option<u32>, S
         // What a process said that is gone says nothing about the line now, but why it ended.
         (None, told) => {
             let mut offline = Status::offline();
-            offline.cause = told.and_then(|told| told.cause).filter(|cause| cause != "stopped_by_user");
+            if let Some(told) = told.filter(|told| told.cause.as_deref() != Some("stopped_by_user")) {
+                (offline.cause, offline.cause_text) = (told.cause, told.cause_text);
+            }
             offline
         }
     };
@@ -85,32 +112,36 @@ async fn standing(directory: &Path, profile: &Profile) -> Result<(Option<u32>, S
 
 fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Status) -> Result<Report, ProfileError> {
     let identity = profile.identity()?;
-    let drops = profile.live().drops(20)?;
+    let drops = Flight::all(profile.live(), FLIGHTS_MAX)?;
+    // A try is under way, or to come, while the line is down and wanted.
+    let tries = !told.is_online() && !told.is_stopped() && !told.asks_login && process.is_some();
     Ok(Report {
         account: identity.name,
         device: identity.device_id.to_string(),
         server: options.client.server().to_owned(),
         state: told.state,
         cause: told.cause,
+        cause_text: told.cause_text,
+        try_number: tries.then_some(told.try_number),
+        tries_max: told.tries_max.filter(|_| tries),
+        next_try_at: told.next_try_at_ms.filter(|_| tries).map(output::rfc3339),
+        asks_login: told.asks_login,
+        reconnect: told.reconnect,
+        auto_login: told.auto_login,
+        held: told.held,
+        storing_for_ms: told.storing_for_ms,
+        kernel: told.kernel,
         round_trip_ms: told.round_trip_ms,
         bound_ms: told.bound_ms,
         position: profile.place()?.map_or(0, |place| place.position),
         outbox: profile.outbox_size()?.0,
         process,
-        drops: drops
-            .into_iter()
-            .map(|drop| ReportedDrop {
-                at: output::rfc3339(drop.at_ms),
-                cause: drop.cause,
-                lasted_ms: drop.lasted_ms,
-                resumed: drop.resumed,
-            })
-            .collect(),
+        drops: drops.iter().filter(|flight| flight.is_drop()).filter_map(ReportedDrop::of).collect(),
     })
 }
 
 fn lines(report: &Report) -> Vec<String> {
-    let cause = report.cause.as_ref().map(|cause| format!(" ({})", cause.replace('_', " "))).unwrap_or_default();
+    let cause = report.cause_text.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
     let driver = match report.process {
         Some(process) if report.cause.as_deref() == Some(HOLDER_SILENT) => {
             format!("process {process} holds the profile and does not answer")
@@ -125,12 +156,31 @@ fn lines(report: &Report) -> Vec<String> {
             report.position, report.outbox
         ),
     ];
+    lines.extend(what_comes_next(report));
     if let (Some(round_trip), Some(bound)) = (report.round_trip_ms, report.bound_ms) {
         lines.push(format!("round trip {round_trip} ms; a silence of {bound} ms means that the line is dead"));
     }
+    lines.extend(report.kernel.as_ref().map(|kernel| format!("the kernel watches too: {kernel}")));
+    lines.extend(report.held.as_ref().map(|why| format!("the server asks to wait: {}", why.replace('_', " "))));
+    let storing = report.storing_for_ms.map(|ms| format!("storing is delayed: this disk has been at it for {ms} ms"));
+    lines.extend(storing);
     lines.extend(report.drops.iter().map(|drop| {
         let lasted = drop.lasted_ms.map_or("not back yet".to_owned(), |ms| format!("back after {ms} ms"));
         format!("{} lost: {}; {lasted}", drop.at, drop.cause.replace('_', " "))
     }));
     lines
+}
+
+/// What is tried next, or what the user is asked.
+fn what_comes_next(report: &Report) -> Option<String> {
+    let name = &report.account;
+    if report.asks_login {
+        return Some(format!("the server was there again; log in? `steadfast line --as {name} login` does"));
+    }
+    if report.state == "stopped" {
+        return Some(format!("nothing is tried; `steadfast line --as {name} resume` brings the line back"));
+    }
+    let of = report.tries_max.map(|max| format!(" of {max}")).unwrap_or_default();
+    let when = report.next_try_at.as_ref().map_or("is under way".to_owned(), |at| format!("at {at}"));
+    report.try_number.map(|number| format!("try {number}{of} {when}"))
 }

@@ -1,5 +1,7 @@
 //! What happens to the line and to what was sent, in plain words on standard error.
 
+use std::io::{BufRead as _, IsTerminal as _};
+
 use steadfast::{Client, Notices, Status};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -8,23 +10,49 @@ use tokio::task::JoinHandle;
 pub(crate) struct Teller(Vec<JoinHandle<()>>);
 
 impl Teller {
-    pub(crate) fn start(client: &Client) -> Self {
-        Self(vec![tokio::spawn(tell_status(client.status())), tokio::spawn(tell_notices(client.notices()))])
+    pub(crate) fn start(client: &Client, name: &str) -> Self {
+        let notices = tokio::spawn(tell_notices(client.notices()));
+        Self(vec![tokio::spawn(tell_status(client.status(), name.to_owned())), notices])
     }
 
     /// The line only: for a command that reads the notices itself.
-    pub(crate) fn of_the_line(client: &Client) -> Self {
-        Self(vec![tokio::spawn(tell_status(client.status()))])
+    pub(crate) fn of_the_line(client: &Client, name: &str) -> Self {
+        Self(vec![tokio::spawn(tell_status(client.status(), name.to_owned()))])
     }
 }
 
-async fn tell_status(mut status: watch::Receiver<Status>) {
+/// Where a person sits at the keyboard: the Enter key answers each question whether to log in again. Never returns.
+pub(crate) async fn answer_login_by_key(client: &Client) {
+    let mut status = client.status();
+    while std::io::stdin().is_terminal() && status.wait_for(|status| status.asks_login).await.is_ok() {
+        // This thread can't be ended from outside; the runtime does not wait for it at the end of the command.
+        let line = tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new())).await;
+        match line {
+            Ok(Ok(read)) if read > 0 => client.log_in().await,
+            // The keyboard is gone; another process may still give the answer.
+            Ok(_) | Err(_) => break,
+        }
+        // The answer is on its way.
+        if status.wait_for(|status| !status.asks_login).await.is_err() {
+            break;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
     let mut was_down = false;
     let mut said = String::new();
+    // Of this outage. A try that follows at once may leave nothing else of the loss to be seen.
+    let mut cause_told = None;
     while status.changed().await.is_ok() {
         let now = status.borrow_and_update().clone();
-        let words = words(&now, was_down);
+        let words = match &now.cause_text {
+            Some(cause) if now.is_connecting() && cause_told.is_none() => Some(format!("offline: {cause}; trying now")),
+            _ => words(&now, was_down, &name),
+        };
         was_down |= now.cause.is_some();
+        cause_told = now.cause_text.filter(|_| words.is_some() || cause_told.is_some());
         match words {
             Some(words) if words != said => {
                 eprintln!("steadfast: {words}");
@@ -52,7 +80,7 @@ impl Drop for Teller {
     }
 }
 
-fn words(status: &Status, was_down: bool) -> Option<String> {
+fn words(status: &Status, was_down: bool, name: &str) -> Option<String> {
     let cause = status.cause_text.as_deref().unwrap_or("not connected");
     if status.is_online() {
         return match &status.held {
@@ -60,7 +88,16 @@ fn words(status: &Status, was_down: bool) -> Option<String> {
             None => was_down.then(|| "online again".to_owned()),
         };
     }
+    if status.asks_login {
+        let key = if std::io::stdin().is_terminal() { "the Enter key, or " } else { "" };
+        return Some(format!(
+            "offline: the server is there again; log in? {key}`steadfast line --as {name} login` does"
+        ));
+    }
     if status.is_stopped() {
+        if !status.has_given_up() {
+            return Some(format!("stopped; `steadfast line --as {name} resume` brings the line back"));
+        }
         return Some(format!("stopped: {cause}"));
     }
     status.cause.as_ref()?;

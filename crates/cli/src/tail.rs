@@ -9,7 +9,7 @@ use steadfast_net::clock::{BootClock, BootTimer};
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
-use crate::status_line::Teller;
+use crate::status_line::{Teller, answer_login_by_key};
 
 /// Entries read, printed and marked as printed at a time.
 const PAGE: usize = 500;
@@ -37,12 +37,13 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
-    let teller = Teller::start(&client);
+    let teller = Teller::start(&client, options.client.name());
     let mut timer = BootTimer::new().map_err(Exit::failed)?;
     timer.set(options.timeout.map(|timeout| BootClock::now() + timeout));
     let done = tokio::select! {
         done = tail(&options, &client) => done,
         stopped = stopped(&client) => Err(stopped),
+        () = answer_login_by_key(&client) => Ok(()),
         _ = timer.expired() => Err(Exit::timed_out("time is up")),
         _ = tokio::signal::ctrl_c() => Err(Exit::interrupted()),
     };
@@ -99,7 +100,7 @@ async fn member_of(options: &Options, client: &Client) -> Result<Option<RoomInfo
 /// Ends when no try will be made any more.
 async fn stopped(client: &Client) -> Exit {
     let mut status = client.status();
-    let stopped = status.wait_for(steadfast::Status::is_stopped).await;
+    let stopped = status.wait_for(steadfast::Status::has_given_up).await;
     Exit::failed(stopped.ok().and_then(|status| status.cause_text.clone()).unwrap_or_default())
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::driving::{Command, Driving};
 use crate::error::{AskError, OpenError, SendError, WaitError};
+use crate::flight::Flight;
 use crate::keeper::{Closed, Keeper};
 use crate::notices::Notices;
 use crate::options::Options;
@@ -208,6 +209,27 @@ impl Client {
     /// Wants the line back.
     pub async fn resume(&self) {
         self.command(Command::Resume).await;
+    }
+
+    /// Whether to connect again after a loss, from now on. On: begins with a try where the line is down.
+    pub async fn set_reconnect(&self, on: bool) {
+        self.command(Command::Reconnect(on)).await;
+    }
+
+    /// Whether to log in by itself once a lost line is back, from now on. On: answers a question that is open.
+    pub async fn set_auto_login(&self, on: bool) {
+        self.command(Command::AutoLogin(on)).await;
+    }
+
+    /// The answer where the status asks for the login.
+    pub async fn log_in(&self) {
+        self.command(Command::LogIn).await;
+    }
+
+    /// What the flight recorder kept of the last links of this profile, in the order in which they came up.
+    /// Cancel-safe.
+    pub async fn flights(&self, limit: usize) -> Result<Vec<Flight>, WaitError> {
+        Ok(self.read(move |profile| Flight::all(profile.live(), limit)).await??)
     }
 
     /// Says goodbye to the server, lets what arrived be stored, and waits for the profile's threads.

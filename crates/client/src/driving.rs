@@ -21,6 +21,9 @@ pub(crate) enum Command {
     TryNow,
     Stop,
     Resume,
+    LogIn,
+    Reconnect(bool),
+    AutoLogin(bool),
     Close(oneshot::Sender<()>),
 }
 

@@ -154,6 +154,16 @@ impl<'d> Following<'d> {
             Command::TryNow => self.wish(Want::TryNow).await,
             Command::Stop => self.wish(Want::Stop).await,
             Command::Resume => self.wish(Want::Resume).await,
+            Command::LogIn => self.wish(Want::LogIn).await,
+            // Said to the driver of now, and kept for the time when this process drives.
+            Command::Reconnect(on) => {
+                self.driving.options.reconnect = on;
+                self.wish(Want::Reconnect(on)).await;
+            }
+            Command::AutoLogin(on) => {
+                self.driving.options.auto_login = on;
+                self.wish(Want::AutoLogin(on)).await;
+            }
             // Handled by the loop.
             Command::Close(_) => {}
         }

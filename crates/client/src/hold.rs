@@ -7,9 +7,10 @@ use std::future::pending;
 
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_net::driver::Driver;
+use steadfast_net::network::{self, NetworkWatch};
 use steadfast_net::tcp::{self, ConnectError, ConnectOptions};
 use steadfast_proto::ids::OperationId;
-use steadfast_proto::session::{Change, Load, Session, Settings, Stored};
+use steadfast_proto::session::{Change, Event, Load, Session, Settings, Stored};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, DriverLock, ProfileError, Want};
@@ -59,6 +60,9 @@ pub(crate) struct Holding<'d> {
     _lock: DriverLock,
     session: Session,
     line: Option<Driver>,
+    /// What the kernel has applied to the line.
+    kernel: Option<tcp::Applied>,
+    network: Option<NetworkWatch>,
     connecting: Option<JoinHandle<Connected>>,
     storing: Option<oneshot::Receiver<Applied>>,
     /// Changes that could not be stored, and when they are tried again.
@@ -70,8 +74,8 @@ pub(crate) struct Holding<'d> {
     /// Somebody called while the wishes were being read.
     look_again: bool,
     asked: BTreeMap<u32, Asker>,
-    /// A loss is kept that is not over, of this driver's line or, for all it knows, of an earlier one's.
-    drop_is_open: bool,
+    /// What earlier processes kept of their links may still be open.
+    earlier_is_open: bool,
     /// When other processes were last shown the figures that always move.
     figures_told: Option<Instant>,
     timer: BootTimer,
@@ -87,6 +91,7 @@ enum Woken {
     Wants(Wants),
     Command(Option<Command>),
     Called,
+    NetworkChanged,
     Deadline,
 }
 
@@ -105,6 +110,7 @@ impl<'d> Holding<'d> {
             idle_bound: options.idle_bound,
             schedule: options.schedule,
             reconnect: options.reconnect,
+            auto_login: options.auto_login,
             program: options.program.clone(),
             // Of those that held the lock in turn the last one is the newest, whoever was started first.
             process_start_ms: wall_ms(),
@@ -112,6 +118,8 @@ impl<'d> Holding<'d> {
             jitter_seed: u64::from_ne_bytes(random()?),
             ..Settings::default()
         };
+        let network = NetworkWatch::start();
+        let network = network.inspect_err(|error| tracing::debug!(%error, "changes of the network are not told"));
         let system = |error: std::io::Error| OpenError::System(error.to_string());
         let mut holding = Self {
             session: Session::new(settings, resume),
@@ -119,6 +127,8 @@ impl<'d> Holding<'d> {
             _lock: lock,
             ear,
             line: None,
+            kernel: None,
+            network: network.ok(),
             connecting: None,
             storing: None,
             unstored: None,
@@ -127,7 +137,7 @@ impl<'d> Holding<'d> {
             looking: None,
             look_again: false,
             asked: BTreeMap::new(),
-            drop_is_open: true,
+            earlier_is_open: true,
             figures_told: None,
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,
@@ -155,6 +165,7 @@ impl<'d> Holding<'d> {
                 Woken::Connected(connected) => self.handle_connected(connected),
                 Woken::Stored(applied) => self.handle_applied(applied),
                 Woken::Loaded((generation, rows)) => self.handle_loaded(generation, rows),
+                Woken::NetworkChanged => self.session.handle_network_changed(BootClock::now()),
                 Woken::Deadline => self.handle_deadline(),
             }
             self.pump();
@@ -187,6 +198,7 @@ impl<'d> Holding<'d> {
                 self.deaf_timer.set(None);
                 Woken::Called
             }
+            () = network::changed(&mut self.network) => Woken::NetworkChanged,
             _ = self.timer.expired() => Woken::Deadline,
         }
     }
@@ -266,6 +278,11 @@ impl<'d> Holding<'d> {
         self.session.stop(BootClock::now());
         self.move_bytes(Driver::on_writable);
         self.line = None;
+        while let Some(event) = self.session.poll_event() {
+            if let Event::Recorded(flight) = event {
+                self.keep_flight(&flight);
+            }
+        }
         if let Some(connecting) = self.connecting.take() {
             connecting.abort();
         }

@@ -26,6 +26,7 @@ mod client;
 mod drive;
 mod driving;
 mod error;
+mod flight;
 mod follow;
 mod hold;
 mod keeper;
@@ -38,10 +39,11 @@ mod wake;
 
 pub use client::{Client, Draft};
 pub use error::{AskError, OpenError, SendError, WaitError};
+pub use flight::{Flight, Loss, Return};
 pub use notices::Notices;
 pub use options::Options;
-pub use probe::holder_answers;
-pub use status::{Drop, Status};
+pub use probe::{holder_answers, order_holder};
+pub use status::Status;
 
 pub use steadfast_net::tcp::KernelLiveness;
 pub use steadfast_proto::ids::{OperationId, RoomId};

@@ -20,6 +20,8 @@ pub struct Options {
     pub profile: Option<PathBuf>,
     /// Whether to connect again after a drop.
     pub reconnect: bool,
+    /// Whether to log in by itself once a lost line is back. If not, [`Status::asks_login`](crate::Status) asks.
+    pub auto_login: bool,
     /// When to try again.
     pub schedule: Schedule,
     /// How long one try may take.
@@ -42,6 +44,7 @@ impl Options {
             server: server.to_owned(),
             profile: None,
             reconnect: true,
+            auto_login: true,
             schedule: Schedule::default(),
             connect_timeout: Duration::from_secs(5),
             active_bound: link::ACTIVE_BOUND,

@@ -43,6 +43,17 @@ pub async fn holder_answers(directory: &Path, profile: &Profile) -> Result<bool,
     Ok(answers)
 }
 
+/// Gives an order to the process that holds the profile in `directory`, and waits up to a second for it to have carried
+/// it out; whether it has. An order to a holder that does not answer is void after a minute.
+///
+/// # Errors
+/// As of [`holder_answers`].
+pub async fn order_holder(directory: &Path, profile: &Profile, order: Want) -> Result<bool, ProfileError> {
+    profile.live().ask(order, wall_ms())?;
+    // Wants are served in their order: whoever has answered this one has done what was asked before it.
+    holder_answers(directory, profile).await
+}
+
 fn ask(directory: &Path, profile: &Profile) -> Result<u64, ProfileError> {
     let number = profile.live().ask(Want::Answer, wall_ms())?;
     wake::call(directory);

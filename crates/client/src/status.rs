@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use steadfast_net::clock::{BootClock, wall_ms};
-use steadfast_proto::session::{self, State};
+use steadfast_net::tcp::Applied;
+use steadfast_proto::session::{self, Cause, State};
 use steadfast_proto::time::{Duration, Instant};
 
 /// Where the line stands. A level: whoever reads it sees what is true now.
@@ -19,12 +20,24 @@ pub struct Status {
     pub round_trip_ms: Option<u64>,
     /// The silence after which the line would be called dead now, in milliseconds.
     pub bound_ms: Option<u64>,
-    /// The number of the try under way or to come, since the line was last stable.
+    /// The number of the try under way or to come, since the line was last up.
     pub try_number: u32,
     /// How many tries a round has, if it has.
     pub tries_max: Option<u32>,
     /// When the next try starts, Unix milliseconds.
     pub next_try_at_ms: Option<u64>,
+    /// The user is asked whether to log in again; nothing is tried before the answer.
+    #[serde(default)]
+    pub asks_login: bool,
+    /// Whether a lost line is tried again.
+    #[serde(default)]
+    pub reconnect: bool,
+    /// Whether a line that is back logs in by itself.
+    #[serde(default)]
+    pub auto_login: bool,
+    /// What the kernel was told of this line, and has applied.
+    #[serde(default)]
+    pub kernel: Option<String>,
     /// What the server asked the outbox to wait for.
     pub held: Option<String>,
     /// For how long what arrived has been waiting for this machine's disk, in milliseconds.
@@ -33,24 +46,11 @@ pub struct Status {
     pub process: u32,
 }
 
-/// A line that was lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Drop {
-    /// When, Unix milliseconds.
-    pub at_ms: u64,
-    /// Why.
-    pub cause: String,
-    /// Until the line was back; `None` while it is not.
-    pub lasted_ms: Option<u64>,
-    /// Whether it went on where it was.
-    pub resumed: bool,
-}
-
 /// A store that takes longer than this is worth telling.
 const STORING_TOLD: Duration = Duration::from_millis(500);
 
 impl Status {
-    pub(crate) fn of(status: &session::Status) -> Self {
+    pub(crate) fn of(status: &session::Status, kernel: Option<&Applied>) -> Self {
         let now = BootClock::now();
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let storing = status.storing_since.map(|since| now.since(since)).filter(|&taken| taken >= STORING_TOLD);
@@ -63,6 +63,10 @@ impl Status {
             try_number: status.tries.0,
             tries_max: status.tries.1,
             next_try_at_ms: status.next_try.map(|at| wall_of(at, now)),
+            asks_login: status.asks_login,
+            reconnect: status.reconnects,
+            auto_login: status.logs_in,
+            kernel: kernel.map(ToString::to_string),
             held: status.held.map(|held| held.cause.as_str_name().trim_start_matches("HOLD_CAUSE_").to_lowercase()),
             storing_for_ms: storing.map(ms),
             process: std::process::id(),
@@ -80,6 +84,10 @@ impl Status {
             try_number: 1,
             tries_max: None,
             next_try_at_ms: None,
+            asks_login: false,
+            reconnect: true,
+            auto_login: true,
+            kernel: None,
             held: None,
             storing_for_ms: None,
             process: 0,
@@ -102,15 +110,28 @@ impl Status {
         self.state == State::Online.name()
     }
 
+    /// Whether a try is under way.
+    pub fn is_connecting(&self) -> bool {
+        self.state == State::Connecting.name()
+    }
+
     /// Whether no further try will be made by itself.
     pub fn is_stopped(&self) -> bool {
         self.state == State::Stopped.name()
     }
 
+    /// Whether it stopped because no further try can help, and not because the user wants no line for now.
+    pub fn has_given_up(&self) -> bool {
+        self.is_stopped() && self.cause.as_deref() != Some(Cause::StoppedByUser.name())
+    }
+
     /// Whether an interface shows the same but for figures that always move.
     pub(crate) fn says_the_same(&self, other: &Status) -> bool {
         let shown = |s: &Status| (s.state.clone(), s.cause.clone(), s.try_number, s.held.clone(), s.next_try_at_ms);
-        shown(self) == shown(other) && self.storing_for_ms.is_some() == other.storing_for_ms.is_some()
+        let switches = |s: &Status| (s.asks_login, s.reconnect, s.auto_login);
+        shown(self) == shown(other)
+            && switches(self) == switches(other)
+            && self.storing_for_ms.is_some() == other.storing_for_ms.is_some()
     }
 }
 

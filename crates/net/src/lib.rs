@@ -4,6 +4,7 @@
 pub mod cause;
 pub mod clock;
 pub mod driver;
+pub mod network;
 #[allow(unsafe_code, reason = "system calls; the only place, and each use says why it is sound")]
 mod sys;
 pub mod tcp;

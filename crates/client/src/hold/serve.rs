@@ -4,14 +4,15 @@ use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::tcp::unacknowledged_bytes;
 use steadfast_proto::ids::DeviceId;
-use steadfast_proto::session::{Cause, Event, Request};
+use steadfast_proto::session::{self, Cause, Event, Request};
 use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{Op, RequestError};
-use steadfast_store::profile::{ApplyError, LineDrop, ProfileError, Want};
+use steadfast_store::profile::{ApplyError, ProfileError, Want};
 
 use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, Wants, connect, text_of_answer};
 use crate::driving::Command;
 use crate::error::AskError;
+use crate::flight::Flight;
 use crate::random::random;
 use crate::status::Status;
 
@@ -32,13 +33,7 @@ impl Holding<'_> {
                 self.driving.note_change();
                 self.answer(number, result);
             }
-            Event::Dropped { cause } => {
-                self.drop_is_open = true;
-                let cause = cause.name().to_owned();
-                let kept = LineDrop { at_ms: wall_ms(), cause, lasted_ms: None, resumed: false };
-                // History for a person: losing a line of it to a full disk is better than stopping for it.
-                drop(self.driving.live.start_job(move |profile| profile.live().add_drop(&kept)));
-            }
+            Event::Recorded(flight) => self.keep_flight(&flight),
             Event::NeedDevice => match (random(), random()) {
                 (Ok(device), Ok(secret)) => self.session.handle_new_device(DeviceId(device), secret),
                 (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "no new identity can be drawn"),
@@ -53,9 +48,29 @@ impl Holding<'_> {
             Command::TryNow => self.session.try_now(),
             Command::Stop => self.session.stop(BootClock::now()),
             Command::Resume => self.session.resume(),
+            Command::LogIn => self.session.log_in(),
+            Command::Reconnect(on) => self.set_reconnect(on),
+            Command::AutoLogin(on) => self.set_auto_login(on),
             // Handled by the loop.
             Command::Close(_) => {}
         }
+    }
+
+    // Kept in the options, too: this process may hand the line over and drive it again.
+    fn set_reconnect(&mut self, on: bool) {
+        self.driving.options.reconnect = on;
+        self.session.set_reconnect(on);
+    }
+
+    fn set_auto_login(&mut self, on: bool) {
+        self.driving.options.auto_login = on;
+        self.session.set_auto_login(on);
+    }
+
+    pub(super) fn keep_flight(&self, flight: &session::Flight) {
+        let (kept, process, link) = (Flight::of(flight, BootClock::now()), self.driving.process, flight.link);
+        // History for a person: losing a line of it to a full disk is better than stopping for it.
+        drop(self.driving.live.start_job(move |profile| kept.keep(profile.live(), process, link)));
     }
 
     /// Another process called: its rows and its wishes. Never waits: the disk may be slow, and the line is alive.
@@ -84,6 +99,9 @@ impl Holding<'_> {
                 Want::TryNow => self.session.try_now(),
                 Want::Stop => self.session.stop(BootClock::now()),
                 Want::Resume => self.session.resume(),
+                Want::LogIn => self.session.log_in(),
+                Want::Reconnect(on) => self.set_reconnect(on),
+                Want::AutoLogin(on) => self.set_auto_login(on),
                 Want::Answer => self.tell(number, Ok(())),
                 Want::Sync => self.ask(Request::Sync, there),
                 Want::History { room, from, to } => {
@@ -112,8 +130,9 @@ impl Holding<'_> {
         let now = BootClock::now();
         match connected {
             Ok((stream, applied)) => {
-                tracing::debug!(%applied, "connected");
+                tracing::info!(%applied, "connected");
                 self.line = Some(Driver::new(stream));
+                self.kernel = Some(applied);
                 self.session.handle_opened(now);
             }
             Err(error) => {
@@ -136,7 +155,7 @@ impl Holding<'_> {
             && now >= at
         {
             self.unloaded = None;
-            self.session.handle_loaded(generation, Vec::new(), true);
+            self.session.handle_loaded(now, generation, Vec::new(), true);
         }
         if self.session.poll_timeout().is_none_or(|(at, _)| now < at) {
             return;
@@ -150,7 +169,7 @@ impl Holding<'_> {
 
     pub(super) fn handle_loaded(&mut self, generation: u64, rows: Result<(Vec<Op>, bool), ProfileError>) {
         match rows {
-            Ok((rows, more)) => self.session.handle_loaded(generation, rows, more),
+            Ok((rows, more)) => self.session.handle_loaded(BootClock::now(), generation, rows, more),
             Err(error) => {
                 tracing::error!(%error, "the outbox can't be read: trying again");
                 self.unloaded = Some((generation, BootClock::now() + STORE_RETRY));
@@ -161,7 +180,7 @@ impl Holding<'_> {
     pub(super) fn handle_applied(&mut self, (applied, changes): Applied) {
         match applied {
             Ok((stored, resume)) => {
-                self.session.handle_stored(&stored, resume);
+                self.session.handle_stored(BootClock::now(), &stored, resume);
                 self.driving.note_change();
             }
             // A passing obstacle of the disk: nothing was acknowledged, so it can be tried again for ever.
@@ -211,11 +230,18 @@ impl Holding<'_> {
         }));
     }
 
+    fn status(&self) -> Status {
+        Status::of(&self.session.status(), self.kernel.as_ref().filter(|_| self.line.is_some()))
+    }
+
     /// Shows the status here and to other processes.
     pub(super) fn publish(&mut self) {
-        let status = Status::of(&self.session.status());
-        if status.is_online() && std::mem::take(&mut self.drop_is_open) {
-            drop(self.driving.live.start_job(|profile| profile.live().close_drops(wall_ms())));
+        let status = self.status();
+        if status.is_online() && std::mem::take(&mut self.earlier_is_open) {
+            let process = self.driving.process;
+            drop(
+                self.driving.live.start_job(move |profile| Flight::finish_earlier(profile.live(), process, wall_ms())),
+            );
         }
         if self.driving.show(status.clone()) {
             match (&status.cause_text, status.is_online()) {
@@ -232,7 +258,7 @@ impl Holding<'_> {
     }
 
     pub(super) async fn publish_stopped(&mut self) {
-        let mut status = Status::of(&self.session.status());
+        let mut status = self.status();
         status.state = "offline".to_owned();
         status.cause = Some(Cause::StoppedByUser.name().to_owned());
         self.tell_others(&status);

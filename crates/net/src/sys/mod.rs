@@ -2,6 +2,8 @@
 //! is sound. What the results mean is said by those who call.
 
 mod clock;
+#[cfg(target_os = "linux")]
+mod netlink;
 #[cfg(not(target_os = "linux"))]
 mod steps;
 #[cfg(target_os = "linux")]
@@ -10,6 +12,8 @@ mod tcp;
 mod timer_fd;
 
 pub(crate) use clock::boot_nanos;
+#[cfg(target_os = "linux")]
+pub(crate) use netlink::route_changes;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use steps::Alarm;
 #[cfg(target_os = "linux")]

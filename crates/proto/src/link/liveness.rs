@@ -233,6 +233,19 @@ impl Liveness {
         self.ping_pending
     }
 
+    /// When the last byte came in.
+    pub fn last_inbound(&self) -> Instant {
+        self.last_inbound
+    }
+
+    /// How many pings left since the last byte came in, and when the first of them did.
+    pub fn pings_in_silence(&self) -> (u32, Option<Instant>) {
+        let pings = self.pings_waiting.iter().flat_map(|pings| pings.iter());
+        let mut left = pings.map(|&(_, left)| left).filter(|&left| left >= self.last_inbound);
+        let first = left.next();
+        (u32::from(first.is_some()) + u32::try_from(left.count()).unwrap_or(u32::MAX), first)
+    }
+
     /// Whether a loss at this moment belongs to a wake-up.
     pub fn is_waking(&self, now: Instant) -> bool {
         self.woke_at.is_some_and(|woke| self.last_inbound <= woke && now.since(woke) <= self.active_bound() + LATE)

@@ -14,6 +14,8 @@ impl Session {
                 up.handle_welcome(&welcome, &mut self.known, &mut self.intake)?;
                 let spread = Duration::from_millis(welcome.return_spread_ms.into());
                 self.reconnect.handle_online(now, spread);
+                let online = self.recorder.handle_online(now);
+                self.record(online);
                 self.events.push_back(Event::StatusChanged);
             }
             Kind::Diverged(diverged) => {
@@ -22,6 +24,8 @@ impl Session {
                 self.requests.handle_link();
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
+                self.record_arrival(&kind);
+                let Line::Up(up) = &mut self.line else { return Ok(()) };
                 let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
                 if let Some(number) = answered {
                     self.requests.handle_answer(number);

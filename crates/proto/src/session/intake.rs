@@ -49,10 +49,14 @@ impl Intake {
         Some(std::mem::take(&mut self.gathering))
     }
 
+    /// Whether everything that came is stored.
+    pub(super) fn is_idle(&self) -> bool {
+        self.storing.is_none() && self.gathering.is_empty()
+    }
+
     /// What came and needs no storing, once nothing before it is being stored: it is as good as stored.
     pub(super) fn poll_nothing_to_store(&mut self) -> Option<Mark> {
-        let idle = self.storing.is_none() && self.gathering.is_empty();
-        let idle = idle && self.mark.stream_bytes > 0 && self.mark.answered.is_empty();
+        let idle = self.is_idle() && self.mark.stream_bytes > 0 && self.mark.answered.is_empty();
         idle.then(|| std::mem::take(&mut self.mark))
     }
 

@@ -6,15 +6,18 @@
 //! ```text
 //! inputs    handle_opened / handle_open_failed / handle_bytes / handle_lost / handle_timeout
 //!           handle_loaded (outbox rows) / handle_stored or handle_reset (a batch of changes is on disk)
-//!           handle_appended, ask, stop, resume, try_now, set_reconnect
+//!           handle_appended, ask, handle_network_changed; stop, resume, try_now, log_in, set_reconnect, set_auto_login
 //! outputs   poll_event until None, poll_store (one batch at a time), poll_transmit while the socket takes bytes,
 //!           poll_timeout; status() at any time
 //! ```
 
 pub mod cause;
 pub mod change;
+mod commands;
 pub mod divergence;
+mod flight;
 mod frames;
+mod hints;
 mod intake;
 mod known;
 mod outbox;
@@ -22,10 +25,12 @@ mod reconnect;
 mod requests;
 mod settings;
 mod status;
+mod storing;
 mod up;
 
 pub use cause::Cause;
 pub use change::{Change, Stored};
+pub use flight::{Flight, Loss, Return};
 pub use outbox::{Held, LOADED_BYTES_MAX, Load, OPERATIONS_IN_FLIGHT_MAX};
 pub use requests::Request;
 pub use settings::{Identity, Resume, Schedule, Settings, WINDOW_BYTES};
@@ -33,10 +38,10 @@ pub use status::{State, Status};
 
 use std::collections::VecDeque;
 
-use crate::ids::DeviceId;
 use crate::time::Instant;
-use crate::wire::{self, ByeReason, RequestError, frame::Kind};
-use cause::{NextStep, ProtocolFault};
+use crate::wire::RequestError;
+use flight::Recorder;
+use hints::Hints;
 use intake::Intake;
 use known::Known;
 use outbox::Outbox;
@@ -62,11 +67,8 @@ pub enum Event {
         /// How it went.
         result: Result<(), RequestError>,
     },
-    /// A link was lost after it had been online.
-    Dropped {
-        /// Why.
-        cause: Cause,
-    },
+    /// The flight recorder has this of a link now; it replaces what it said of the same link before.
+    Recorded(Box<Flight>),
     /// Draw a new device id and secret; answer with `handle_new_device`.
     NeedDevice,
 }
@@ -80,15 +82,30 @@ pub enum Timer {
     Retry,
     /// A hold ends.
     Hold,
+    /// The network changed, which is to be looked into.
+    Hint,
 }
 
 /// The line's state; `Up` holds everything that dies with the link.
 #[derive(Debug)]
 enum Line {
-    Offline { retry_at: Instant },
+    Offline {
+        retry_at: Instant,
+    },
     Connecting,
     Up(Box<Up>),
+    /// No line, and none is tried before the user has answered whether to log in again.
+    Asking,
     Stopped,
+}
+
+/// Whether Hello may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Login {
+    /// It may.
+    Wanted,
+    /// A line was lost, and the user wants to be asked before the next one logs in.
+    Asked,
 }
 
 /// How far a profile that was rolled back has got on its way to a new identity; goes on over links.
@@ -112,6 +129,9 @@ pub struct Session {
     requests: Requests,
     reconnect: Reconnect,
     line: Line,
+    login: Login,
+    hints: Hints,
+    recorder: Recorder,
     /// Why the last link or try ended.
     cause: Option<Cause>,
     /// Links of this process, counted.
@@ -133,6 +153,9 @@ impl Session {
             intake: Intake::default(),
             requests: Requests::default(),
             line: Line::Connecting,
+            login: Login::Wanted,
+            hints: Hints::default(),
+            recorder: Recorder::default(),
             cause: None,
             links: 0,
             rollback: Rollback::No,
@@ -152,7 +175,9 @@ impl Session {
             Line::Offline { retry_at } => (State::Offline, Some(*retry_at)),
             Line::Connecting => (State::Connecting, None),
             Line::Up(up) if up.is_online() => (State::Online, None),
+            Line::Up(_) if self.login == Login::Asked => (State::Offline, None),
             Line::Up(_) => (State::Connecting, None),
+            Line::Asking => (State::Offline, None),
             Line::Stopped => (State::Stopped, None),
         };
         let link = self.up().map(|up| &up.link);
@@ -164,6 +189,9 @@ impl Session {
             position: self.known.place.map_or(0, |place| place.position),
             tries: self.reconnect.tries(),
             next_try,
+            asks_login: matches!(self.line, Line::Up(_) | Line::Asking) && self.login == Login::Asked,
+            reconnects: self.settings.reconnect,
+            logs_in: self.settings.auto_login,
             held: self.outbox.held(),
             storing_since: self.intake.storing_since(),
         }
@@ -192,51 +220,6 @@ impl Session {
         self.requests.handle_answer(number);
     }
 
-    /// The user wants no line.
-    pub fn stop(&mut self, now: Instant) {
-        if let Line::Up(up) = &mut self.line {
-            let bye = wire::Bye { reason: ByeReason::Stopped.into(), ..wire::Bye::default() };
-            up.link.send(now, Kind::Bye(bye), &mut self.farewell);
-        }
-        self.end(now, Cause::StoppedByUser);
-        self.line = Line::Stopped;
-    }
-
-    /// The user wants the line back.
-    pub fn resume(&mut self) {
-        if matches!(self.line, Line::Stopped) {
-            self.reconnect.handle_try_now();
-            self.connect();
-        }
-    }
-
-    /// Tries at once where a pause was running, or where nothing would have been tried any more.
-    pub fn try_now(&mut self) {
-        match &mut self.line {
-            Line::Stopped if self.cause == Some(Cause::StoppedByUser) => {}
-            Line::Offline { .. } | Line::Stopped => {
-                self.reconnect.handle_try_now();
-                self.connect();
-            }
-            Line::Up(up) => up.link.liveness_mut().want_ping(),
-            Line::Connecting => {}
-        }
-    }
-
-    /// Whether to try again after a loss.
-    pub fn set_reconnect(&mut self, on: bool) {
-        self.settings.reconnect = on;
-        let lost = self.cause.as_ref().is_some_and(|cause| match cause.next_step() {
-            NextStep::Now | NextStep::Backoff | NextStep::Wait { .. } => true,
-            NextStep::AskUser | NextStep::Never => false,
-        });
-        match &self.line {
-            Line::Offline { .. } if !on => self.line = Line::Stopped,
-            Line::Stopped if on && lost => self.connect(),
-            Line::Offline { .. } | Line::Connecting | Line::Up(_) | Line::Stopped => {}
-        }
-    }
-
     // ---- the transport
 
     /// The transport connection is open.
@@ -253,6 +236,10 @@ impl Session {
         let mut up = Up::new(self.links, &self.settings, jitter, now);
         up.listens_only = self.rollback != Rollback::No;
         self.line = Line::Up(Box::new(up));
+        self.recorder.handle_opened(self.links, now);
+        if self.login == Login::Asked {
+            self.events.push_back(Event::StatusChanged);
+        }
     }
 
     /// The transport connection could not be opened.
@@ -287,6 +274,7 @@ impl Session {
         }
         self.acknowledge_unstored();
         self.settle_awaiting();
+        self.settle_flight(now);
     }
 
     /// How many bytes the transport still holds, and how fast it was measured to take them.
@@ -299,6 +287,7 @@ impl Session {
     /// A deadline came.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.outbox.handle_timeout(now);
+        self.act_on_hint(now);
         if let Line::Up(up) = &mut self.line
             && let Err(error) = up.link.handle_timeout(now)
         {
@@ -314,8 +303,8 @@ impl Session {
     /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
         let Line::Up(up) = &mut self.line else { return out.append(&mut self.farewell) };
-        // Who we are and where we stand is about to change: Hello waits for that.
-        if up.phase == Phase::Fresh && self.intake.is_reset_pending() {
+        // Who we are and where we stand is about to change, or the user is being asked: Hello waits for that.
+        if up.phase == Phase::Fresh && (self.intake.is_reset_pending() || self.login == Login::Asked) {
             return;
         }
         up.transmit(now, &self.known, &self.settings, &mut self.outbox, &mut self.requests, out);
@@ -327,9 +316,9 @@ impl Session {
 
     /// The next deadline and what it is for.
     pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
-        match &self.line {
+        let line = match &self.line {
             Line::Offline { retry_at } => Some((*retry_at, Timer::Retry)),
-            Line::Connecting | Line::Stopped => None,
+            Line::Connecting | Line::Asking | Line::Stopped => None,
             Line::Up(up) => {
                 let (at, timer) = up.link.poll_timeout();
                 match self.outbox.held() {
@@ -337,7 +326,9 @@ impl Session {
                     _ => Some((at, Timer::Link(timer))),
                 }
             }
-        }
+        };
+        let hint = self.hints.due().map(|at| (at, Timer::Hint));
+        line.into_iter().chain(hint).min_by_key(|&(at, _)| at)
     }
 
     /// What the session wants next.
@@ -345,98 +336,7 @@ impl Session {
         self.events.pop_front()
     }
 
-    // ---- the profile
-
-    /// The next batch of changes to store, if none is being stored.
-    pub fn poll_store(&mut self, now: Instant) -> Option<Vec<Change>> {
-        self.intake.poll(now)
-    }
-
-    /// Rows of the outbox, as asked for by [`Event::Load`]; `more` if the limits cut the answer short.
-    pub fn handle_loaded(&mut self, generation: u64, rows: Vec<wire::Op>, more: bool) {
-        self.outbox.handle_loaded(generation, rows, more);
-        self.poll_outbox();
-    }
-
-    /// The batch that [`poll_store`](Self::poll_store) gave is committed and synced. If it held a `Diverged` or a
-    /// `NewDevice`, `resume` is what the profile says now.
-    pub fn handle_stored(&mut self, stored: &Stored, resume: Option<Resume>) {
-        let Some(mark) = self.intake.handle_stored() else { return };
-        match resume {
-            Some(resume) if mark.resets => self.handle_reset(resume),
-            Some(_) | None => self.outbox.handle_confirmed(stored.confirmed_through, &stored.entered),
-        }
-        if let Line::Up(up) = &mut self.line
-            && up.number == mark.link
-            && mark.stream_bytes > 0
-        {
-            up.acknowledge(stored.position, mark.stream_bytes);
-        }
-        self.acknowledge_unstored();
-        for number in mark.answered {
-            if self.rollback == Rollback::Syncing(number) {
-                self.rollback = Rollback::Renewing;
-                self.events.push_back(Event::NeedDevice);
-            } else {
-                self.events.push_back(Event::Answered { number, result: Ok(()) });
-            }
-        }
-        self.settle_awaiting();
-        self.poll_outbox();
-    }
-
-    /// What came contradicts what is stored, and can never be: going on could only hide it.
-    pub fn handle_store_refused(&mut self, now: Instant) {
-        self.intake = Intake::default();
-        let rule = "what the server sent contradicts what is stored";
-        self.end(now, Cause::ProtocolError(ProtocolFault::Rule(rule)));
-        self.line = Line::Stopped;
-    }
-
-    /// The identity that a rolled-back profile goes on with.
-    pub fn handle_new_device(&mut self, device_id: DeviceId, secret: [u8; 32]) {
-        self.intake.push(Change::NewDevice { device_id, secret });
-    }
-
     // ---- inside
-
-    fn handle_reset(&mut self, resume: Resume) {
-        let confirmed_through = resume.confirmed_through;
-        let new_device = resume.identity.device_id != self.known.identity.device_id;
-        if new_device {
-            // Only who we are changed: entries that came meanwhile are taken in already.
-            self.known.identity = resume.identity;
-            self.rollback = Rollback::No;
-        } else {
-            let account = self.known.account;
-            self.known = Known::new(resume);
-            self.known.account = account;
-        }
-        self.outbox.handle_reset(confirmed_through);
-        match &mut self.line {
-            Line::Up(up) if up.phase == Phase::Fresh => up.listens_only = self.rollback != Rollback::No,
-            Line::Up(up) if up.phase == Phase::GoingBack && !new_device => {
-                up.go_on(self.known.place.map_or(0, |place| place.position), confirmed_through);
-            }
-            // What was said on this link was said by who we were; who we are now introduces itself.
-            Line::Up(_) => {
-                self.events.push_back(Event::Close);
-                self.connect();
-            }
-            Line::Offline { .. } | Line::Connecting | Line::Stopped => {}
-        }
-    }
-
-    /// Frames of the entries lane that say nothing to store are acknowledged, too: they cost credit like any.
-    fn acknowledge_unstored(&mut self) {
-        if let Some(mark) = self.intake.poll_nothing_to_store()
-            && let Some(position) = self.known.place.map(|place| place.position)
-            && let Some(up) = self.up_mut()
-            && up.number == mark.link
-        {
-            up.acknowledge(position, mark.stream_bytes);
-        }
-    }
 
     fn settle_awaiting(&mut self) {
         let awaiting = self.outbox.is_awaiting() || self.requests.is_awaiting();
@@ -470,12 +370,19 @@ impl Session {
     }
 
     fn lose(&mut self, now: Instant, cause: Cause) {
+        // A transport that was kept while the user is asked, and went: nothing is tried before the answer.
+        let asked_in_vain = matches!(self.line, Line::Up(_)) && self.login == Login::Asked;
+        if asked_in_vain && cause != Cause::StoppedByUser {
+            self.line = Line::Asking;
+            return;
+        }
         // Whoever ended it, and with whatever words: a line that was lost over a sleep was lost to that.
         let waking = self.up().is_some_and(|up| up.link.liveness().is_waking(now));
         let cause = if waking && cause != Cause::StoppedByUser { Cause::WokeFromSleep } else { cause };
-        if self.up().is_some_and(Up::is_online) {
-            self.events.push_back(Event::Dropped { cause: cause.clone() });
+        if self.up().is_some_and(Up::is_online) && !self.settings.auto_login {
+            self.login = Login::Asked;
         }
+        self.record_loss(now, &cause);
         // Nothing is tried again where only the user can help, or wants to be the one who tries.
         let retry_at = self.reconnect.handle_loss(now, cause.next_step()).filter(|_| self.settings.reconnect);
         self.line = retry_at.map_or(Line::Stopped, |retry_at| Line::Offline { retry_at });
@@ -486,14 +393,14 @@ impl Session {
     fn up(&self) -> Option<&Up> {
         match &self.line {
             Line::Up(up) => Some(up),
-            Line::Offline { .. } | Line::Connecting | Line::Stopped => None,
+            Line::Offline { .. } | Line::Connecting | Line::Asking | Line::Stopped => None,
         }
     }
 
     fn up_mut(&mut self) -> Option<&mut Up> {
         match &mut self.line {
             Line::Up(up) => Some(up),
-            Line::Offline { .. } | Line::Connecting | Line::Stopped => None,
+            Line::Offline { .. } | Line::Connecting | Line::Asking | Line::Stopped => None,
         }
     }
 }

@@ -67,6 +67,11 @@ impl Outbox {
         self.held
     }
 
+    /// Whether nothing waits here, as far as is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && !self.more && !self.loading
+    }
+
     /// Whether something sent on this link waits for its answer.
     pub(super) fn is_awaiting(&self) -> bool {
         self.sent_through > self.answered_through.max(self.confirmed_through)
@@ -179,17 +184,20 @@ impl Outbox {
         self.sent_through = self.sent_through.min(from.saturating_sub(1));
     }
 
-    /// Outcomes up to this sequence are stored.
-    pub(super) fn handle_confirmed(&mut self, confirmed_through: u64, entered: &[(OperationId, RoomId)]) {
+    /// Outcomes up to this sequence are stored. Gives how many operations of those loaded this settles.
+    pub(super) fn handle_confirmed(&mut self, confirmed_through: u64, entered: &[(OperationId, RoomId)]) -> u64 {
         for &(operation, room) in entered {
             self.remember_entered(operation, room);
         }
         self.confirmed_through = self.confirmed_through.max(confirmed_through.min(self.loaded_through));
+        let mut settled = 0;
         while self.rows.front().is_some_and(|row| row.sequence <= self.confirmed_through) {
             if let Some(row) = self.rows.pop_front() {
                 self.rows_bytes = self.rows_bytes.saturating_sub(row_bytes(&row));
+                settled += 1;
             }
         }
+        settled
     }
 
     fn remember_entered(&mut self, operation: OperationId, room: RoomId) {

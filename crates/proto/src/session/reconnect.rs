@@ -5,7 +5,7 @@ use super::settings::Schedule;
 use crate::time::{Duration, Instant};
 
 /// A line that held this long has proved itself; the backoff starts anew after it.
-const STABLE: Duration = Duration::from_secs(10);
+pub(super) const STABLE: Duration = Duration::from_secs(10);
 
 /// A small generator for jitter alone (SplitMix64, Steele et al. 2014).
 #[derive(Debug)]
@@ -41,8 +41,10 @@ impl Jitter {
 pub(super) struct Reconnect {
     schedule: Schedule,
     jitter: Jitter,
-    /// Tries that failed since the line was last stable.
+    /// Tries and links that failed since the line was last stable: what the backoff grows with.
     failures: u32,
+    /// Tries that failed since the line was last up: what the user is told.
+    tried: u32,
     online_since: Option<Instant>,
     return_spread: Duration,
 }
@@ -50,18 +52,18 @@ pub(super) struct Reconnect {
 impl Reconnect {
     pub(super) fn new(schedule: Schedule, seed: u64) -> Self {
         let jitter = Jitter::new(seed);
-        Self { schedule, jitter, failures: 0, online_since: None, return_spread: Duration::ZERO }
+        Self { schedule, jitter, failures: 0, tried: 0, online_since: None, return_spread: Duration::ZERO }
     }
 
     pub(super) fn jitter(&mut self) -> &mut Jitter {
         &mut self.jitter
     }
 
-    /// The try under way or to come, counted from 1, and how many a round has.
+    /// The try under way or to come since the line was last up, counted from 1, and how many a round has.
     pub(super) fn tries(&self) -> (u32, Option<u32>) {
         match self.schedule {
-            Schedule::Exponential { .. } => (self.failures + 1, None),
-            Schedule::Rounds { tries, .. } => (self.failures % tries.max(1) + 1, Some(tries)),
+            Schedule::Exponential { .. } => (self.tried.saturating_add(1), None),
+            Schedule::Rounds { tries, .. } => (self.tried % tries.max(1) + 1, Some(tries)),
         }
     }
 
@@ -73,11 +75,13 @@ impl Reconnect {
     /// The user asked for a try at once.
     pub(super) fn handle_try_now(&mut self) {
         self.failures = 0;
+        self.tried = 0;
     }
 
     /// A link or a try ended; when to try again, if at all.
     pub(super) fn handle_loss(&mut self, now: Instant, step: NextStep) -> Option<Instant> {
         let was_online = self.online_since.take();
+        self.tried = if was_online.is_some() { 0 } else { self.tried.saturating_add(1) };
         if was_online.is_some_and(|since| now.since(since) >= STABLE) {
             self.failures = 0;
         } else {
@@ -104,11 +108,7 @@ impl Reconnect {
                 self.jitter.up_to(doubled.min(cap))
             }
             Schedule::Rounds { tries, pause, round_pause } => {
-                if self.failures.is_multiple_of(tries.max(1)) {
-                    round_pause
-                } else {
-                    pause
-                }
+                if self.tried > 0 && self.tried.is_multiple_of(tries.max(1)) { round_pause } else { pause }
             }
         }
     }
@@ -150,10 +150,11 @@ mod tests {
             reconnect.handle_online(at(0), Duration::ZERO);
             reconnect.handle_loss(at(9_999), NextStep::Backoff);
         }
-        assert_eq!(reconnect.tries().0, 6);
+        assert_eq!(reconnect.failures, 5);
+        assert_eq!(reconnect.tries().0, 1, "the user counts from the loss");
         reconnect.handle_online(at(0), Duration::ZERO);
         reconnect.handle_loss(at(10_000), NextStep::Backoff);
-        assert_eq!(reconnect.tries().0, 1);
+        assert_eq!(reconnect.failures, 0);
     }
 
     #[test]
@@ -183,5 +184,13 @@ mod tests {
         let schedule = Schedule::Rounds { tries: 6, pause, round_pause: Duration::from_secs(5) };
         let mut reconnect = Reconnect::new(schedule, 1);
         assert_eq!(pauses(&mut reconnect, 7), [1_000, 1_000, 1_000, 1_000, 1_000, 5_000, 1_000]);
+        reconnect.handle_online(at(0), Duration::ZERO);
+        reconnect.handle_loss(at(50), NextStep::Backoff);
+        let tries: Vec<_> = (0..7).map(|_| (reconnect.tries(), pauses(&mut reconnect, 1)).0).collect();
+        assert_eq!(
+            tries,
+            [1, 2, 3, 4, 5, 6, 1].map(|number| (number, Some(6))),
+            "a round after a loss has all its tries"
+        );
     }
 }

@@ -84,6 +84,8 @@ pub struct Settings {
     pub schedule: Schedule,
     /// Whether to try again at all.
     pub reconnect: bool,
+    /// Whether to log in by itself once a lost line is back; if not, the user is asked before Hello.
+    pub auto_login: bool,
     /// Name and version of the program, for the server's log.
     pub program: String,
     /// When this process started, Unix milliseconds.
@@ -105,6 +107,7 @@ impl Default for Settings {
             window_bytes: WINDOW_BYTES,
             schedule: Schedule::default(),
             reconnect: true,
+            auto_login: true,
             program: String::new(),
             process_start_ms: 0,
             process: 0,

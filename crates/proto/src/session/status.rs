@@ -42,10 +42,16 @@ pub struct Status {
     pub bound: Option<Duration>,
     /// Everything up to here has arrived.
     pub position: u64,
-    /// The number of the try, and of how many.
+    /// The number of the try under way or to come since the line was last up, and of how many.
     pub tries: (u32, Option<u32>),
     /// When the next try starts.
     pub next_try: Option<Instant>,
+    /// The user is asked whether to log in again; nothing is tried before the answer.
+    pub asks_login: bool,
+    /// Whether a lost line is tried again.
+    pub reconnects: bool,
+    /// Whether a line that is back logs in by itself.
+    pub logs_in: bool,
     /// What the server asked the outbox to wait for.
     pub held: Option<Held>,
     /// Since when what arrived is being stored, if it takes.

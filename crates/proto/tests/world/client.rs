@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId};
-use steadfast_proto::session::{Cause, Change, Event, Identity, Load, Request, Session, Settings};
+use steadfast_proto::session::{Cause, Change, Event, Flight, Identity, Load, Request, Session, Settings};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, Op, RoomRef, op::Body};
 
@@ -29,6 +29,8 @@ pub(crate) struct Client {
     /// What the process was told since it started.
     pub(crate) answered: BTreeMap<u32, Result<(), wire::RequestError>>,
     pub(crate) drops: Vec<(Instant, Cause)>,
+    /// What the flight recorder said last of each link of this process.
+    pub(crate) flights: BTreeMap<u64, Flight>,
     /// All operations that `append` accepted, in order.
     pub(crate) made: Vec<OperationId>,
 }
@@ -57,6 +59,7 @@ impl World {
             stalled: false,
             answered: BTreeMap::new(),
             drops: Vec::new(),
+            flights: BTreeMap::new(),
             made,
         });
         let client = self.clients.len() - 1;
@@ -80,6 +83,7 @@ impl World {
         there.session = Some(Session::new(settings, there.profile.resume()));
         there.process = number;
         there.answered.clear();
+        there.flights.clear();
         self.drive_client(client);
     }
 
@@ -167,7 +171,7 @@ impl World {
             .collect();
         let more = rows.len() > LOAD_ROWS_MAX;
         rows.truncate(LOAD_ROWS_MAX);
-        session.handle_loaded(load.generation, rows, more);
+        session.handle_loaded(self.now, load.generation, rows, more);
         self.drive_client(client);
     }
 
@@ -179,7 +183,7 @@ impl World {
         let (Some(session), Some(batch)) = (&mut there.session, there.storing.take()) else { return };
         let resets = batch.iter().any(|change| matches!(change, Change::Diverged { .. } | Change::NewDevice { .. }));
         let stored = there.profile.commit(batch);
-        session.handle_stored(&stored, resets.then(|| there.profile.resume()));
+        session.handle_stored(self.now, &stored, resets.then(|| there.profile.resume()));
         self.drive_client(client);
     }
 
@@ -256,10 +260,7 @@ impl World {
             Event::Answered { number, result } => {
                 self.clients[client].answered.insert(number, result);
             }
-            Event::Dropped { cause } => {
-                let now = self.now;
-                self.clients[client].drops.push((now, cause));
-            }
+            Event::Recorded(flight) => self.clients[client].record(*flight),
             Event::StatusChanged => {}
         }
     }
@@ -292,5 +293,15 @@ impl World {
             any = true;
         }
         any
+    }
+}
+
+impl Client {
+    fn record(&mut self, flight: Flight) {
+        let known = self.flights.get(&flight.link).is_some_and(|known| known.loss.is_some());
+        if let Some(loss) = flight.loss.as_ref().filter(|_| !known) {
+            self.drops.push((loss.at, loss.cause.clone()));
+        }
+        self.flights.insert(flight.link, flight);
     }
 }

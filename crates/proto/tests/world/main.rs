@@ -13,5 +13,6 @@ mod profile;
 mod random;
 mod refusals;
 mod restored;
+mod returning;
 mod server;
 mod sim;

@@ -17,7 +17,7 @@ use crate::{SqliteError, SqliteErrorKind};
 const FILE: &str = "live.sqlite3";
 /// "SFlv" and the format. Another one is thrown away: nothing here is worth a conversion.
 const STAMP: Stamp = Stamp { application: 0x5346_6c76, version: 1 };
-const DROPS_MAX: i64 = 100;
+const FLIGHTS_MAX: i64 = 100;
 
 /// The part of a profile that may be lost. Its methods write at once, each in a transaction of its own.
 #[derive(Debug)]
@@ -25,17 +25,15 @@ pub struct Live {
     pub(super) connection: Connection,
 }
 
-/// A line that was lost.
+/// What a process kept of one of its links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LineDrop {
-    /// When, Unix milliseconds. Two drops of one millisecond are one.
-    pub at_ms: u64,
-    /// Why: a name from the table of causes.
-    pub cause: String,
-    /// Until the line was back; `None` while it is not.
-    pub lasted_ms: Option<u64>,
-    /// Whether the session went on where it was.
-    pub resumed: bool,
+pub struct FlightRow {
+    /// The process, by its random number.
+    pub process: u64,
+    /// Which of its links.
+    pub link: u64,
+    /// What happened to it, as its keeper writes it (JSON).
+    pub json: String,
 }
 
 impl Live {
@@ -64,45 +62,33 @@ impl Live {
         Ok(statement.query_row([], |row| row.get(0)).optional()?)
     }
 
-    /// Keeps a drop; one of the same moment is replaced, so that a drop can be completed when the line is back. The
-    /// last 100 are kept.
-    pub fn add_drop(&self, drop: &LineDrop) -> Result<(), ProfileError> {
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO drops (at_ms, cause, lasted_ms, resumed) VALUES (?, ?, ?, ?)")?
-            .execute(params![to_row(drop.at_ms), drop.cause, drop.lasted_ms.map(to_row), drop.resumed])?;
+    /// Keeps what happened to a link, in place of what was kept of the same one. The last 100 links are kept.
+    pub fn set_flight(&self, flight: &FlightRow) -> Result<(), ProfileError> {
         self.connection
             .prepare_cached(
-                "DELETE FROM drops WHERE at_ms <= (SELECT at_ms FROM drops ORDER BY at_ms DESC LIMIT 1 OFFSET ?)",
+                "INSERT INTO flights (process, link, json) VALUES (?, ?, ?)
+                 ON CONFLICT (process, link) DO UPDATE SET json = excluded.json",
             )?
-            .execute([DROPS_MAX])?;
-        Ok(())
-    }
-
-    /// For the process that drives, when it gets online first: the drops that a process before it left open ended by
-    /// now.
-    pub fn close_drops(&self, now_ms: u64) -> Result<(), ProfileError> {
+            .execute(params![to_row(flight.process), to_row(flight.link), flight.json])?;
         self.connection
-            .prepare_cached("UPDATE drops SET lasted_ms = max(? - at_ms, 0), resumed = 1 WHERE lasted_ms IS NULL")?
-            .execute([to_row(now_ms)])?;
+            .prepare_cached(
+                "DELETE FROM flights
+                 WHERE number <= (SELECT number FROM flights ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            )?
+            .execute([FLIGHTS_MAX])?;
         Ok(())
     }
 
-    /// The last drops, ascending.
-    pub fn drops(&self, limit: usize) -> Result<Vec<LineDrop>, ProfileError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT at_ms, cause, lasted_ms, resumed FROM drops ORDER BY at_ms DESC LIMIT ?")?;
+    /// The last links, in the order in which they came up.
+    pub fn flights(&self, limit: usize) -> Result<Vec<FlightRow>, ProfileError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT process, link, json FROM flights ORDER BY number DESC LIMIT ?")?;
         let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok(LineDrop {
-                at_ms: from_row(row.get(0)?),
-                cause: row.get(1)?,
-                lasted_ms: row.get::<_, Option<i64>>(2)?.map(from_row),
-                resumed: row.get(3)?,
-            })
+            Ok(FlightRow { process: from_row(row.get(0)?), link: from_row(row.get(1)?), json: row.get(2)? })
         })?;
-        let mut drops = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        drops.reverse();
-        Ok(drops)
+        let mut flights = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        flights.reverse();
+        Ok(flights)
     }
 
     pub(super) fn version(&self) -> Result<i64, ProfileError> {
@@ -140,6 +126,7 @@ fn open(path: &Path) -> Result<Connection, SqliteError> {
         }
         Stamp { .. } => return Err(damaged()),
     }
+    transaction.execute_batch(FLIGHTS)?;
     transaction.commit()?;
     Ok(connection)
 }
@@ -181,15 +168,20 @@ CREATE TABLE wants (
     taken       INTEGER NOT NULL DEFAULT 0,
     answer      TEXT
 );
-CREATE TABLE drops (
-    at_ms     INTEGER PRIMARY KEY,
-    cause     TEXT NOT NULL,
-    lasted_ms INTEGER,
-    resumed   INTEGER NOT NULL
-);
 CREATE TABLE printed (
     room     INTEGER PRIMARY KEY,
     sequence INTEGER NOT NULL,
     rewind   INTEGER NOT NULL
+);
+";
+
+/// Younger than the format, which older programs share: they don't look at it.
+const FLIGHTS: &str = "
+CREATE TABLE IF NOT EXISTS flights (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    process INTEGER NOT NULL,
+    link    INTEGER NOT NULL,
+    json    TEXT NOT NULL,
+    UNIQUE (process, link)
 );
 ";

@@ -48,7 +48,7 @@ use crate::sqlite;
 
 pub use aside::AsideMessage;
 pub use error::{AppendError, ApplyError, ProfileError};
-pub use live::{LineDrop, Live};
+pub use live::{FlightRow, Live};
 pub use lock::DriverLock;
 pub use messages::{StoredMessage, What};
 pub use notices::{Notice, NoticeKind, RefusedOp};

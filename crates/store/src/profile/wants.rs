@@ -10,8 +10,9 @@ use super::number::{from_row, to_row};
 
 /// Rows that are kept, answered or not.
 const WANTS_MAX: i64 = 1_000;
-/// The kinds up to this one are orders: nobody waits for an answer, and they are of their moment.
-const KIND_ORDER_MAX: i64 = 3;
+/// From this kind on they are orders, and so are the first three: nobody waits for an answer, and they are of their
+/// moment.
+const KIND_ORDER_MIN: i64 = 7;
 
 /// Something that only the process that drives can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,12 @@ pub enum Want {
     Stop,
     /// Reconnect again.
     Resume,
+    /// Log in, where the user is asked.
+    LogIn,
+    /// Whether to connect again after a loss.
+    Reconnect(bool),
+    /// Whether to log in by itself after a loss.
+    AutoLogin(bool),
     /// Say that you are there.
     Answer,
     /// Have all that the server has by now.
@@ -53,19 +60,20 @@ impl Live {
     /// Asks the process that drives, now or next. Answers the number under which the answer will stand, until it is
     /// [forgotten](Live::forget).
     ///
-    /// The last 1,000 wants are kept. Answered ones and those that have no answer ([`Want::TryNow`], [`Want::Stop`],
-    /// [`Want::Resume`]) go first.
+    /// The last 1,000 wants are kept. Answered ones and orders, which have no answer, go first.
     pub fn ask(&self, want: Want, at_ms: u64) -> Result<u64, ProfileError> {
-        let (kind, history) = match want {
-            Want::TryNow => (1, None),
-            Want::Stop => (2, None),
-            Want::Resume => (3, None),
-            Want::Sync => (4, None),
-            Want::Answer => (6, None),
-            Want::History { room, from, to } => (5, Some((to_row(room.0), to_row(from), to_row(to)))),
+        let nothing = (None, None, None);
+        let (kind, (room, from, to)) = match want {
+            Want::TryNow => (1, nothing),
+            Want::Stop => (2, nothing),
+            Want::Resume => (3, nothing),
+            Want::Sync => (4, nothing),
+            Want::History { room, from, to } => (5, (Some(to_row(room.0)), Some(to_row(from)), Some(to_row(to)))),
+            Want::Answer => (6, nothing),
+            Want::LogIn => (7, nothing),
+            Want::Reconnect(on) => (8, (None, Some(i64::from(on)), None)),
+            Want::AutoLogin(on) => (9, (None, Some(i64::from(on)), None)),
         };
-        let (room, from, to) =
-            history.map_or((None, None, None), |(room, from, to)| (Some(room), Some(from), Some(to)));
         let number: i64 = self
             .connection
             .prepare_cached(
@@ -77,20 +85,20 @@ impl Live {
             .prepare_cached(
                 "DELETE FROM wants WHERE number IN (
                      SELECT number FROM wants WHERE number <> ?1
-                     ORDER BY answer IS NULL AND kind > ?2, number
+                     ORDER BY answer IS NULL AND kind BETWEEN 4 AND ?2 - 1, number
                      LIMIT max((SELECT count(*) FROM wants) - ?3, 0))",
             )?
-            .execute([number, KIND_ORDER_MAX, WANTS_MAX])?;
+            .execute([number, KIND_ORDER_MIN, WANTS_MAX])?;
         Ok(from_row(number))
     }
 
     /// For the process that drives: what was asked and not taken, in the order of asking. Orders from before
-    /// `since_ms` ([`Want::TryNow`], [`Want::Stop`], [`Want::Resume`]) are passed over and removed: who gave them has
-    /// long gone. For the others somebody may wait, however long it takes.
+    /// `since_ms` ([`Want::Stop`] and the like) are passed over and removed: who gave them has long gone. For the
+    /// others somebody may wait, however long it takes.
     pub fn take_wants(&self, since_ms: u64) -> Result<Vec<(u64, Want)>, ProfileError> {
         self.connection
-            .prepare_cached("DELETE FROM wants WHERE NOT taken AND kind <= ? AND asked_at_ms < ?")?
-            .execute([KIND_ORDER_MAX, to_row(since_ms)])?;
+            .prepare_cached("DELETE FROM wants WHERE NOT taken AND kind NOT BETWEEN 4 AND ? - 1 AND asked_at_ms < ?")?
+            .execute([KIND_ORDER_MIN, to_row(since_ms)])?;
         let mut statement = self.connection.prepare_cached(
             "UPDATE wants SET taken = 1 WHERE NOT taken RETURNING number, kind, room, from_sequence, to_sequence",
         )?;
@@ -146,6 +154,9 @@ impl Want {
             3 => Want::Resume,
             4 => Want::Sync,
             6 => Want::Answer,
+            7 => Want::LogIn,
+            8 => Want::Reconnect(number(3)? != 0),
+            9 => Want::AutoLogin(number(3)? != 0),
             5 => Want::History { room: RoomId(number(2)?), from: number(3)?, to: number(4)? },
             _ => {
                 return Err(ProfileError::Damaged { what: "a want of an unknown kind" });

@@ -118,7 +118,7 @@ impl Client {
         }
         while let Some(changes) = self.session.poll_store(now) {
             let stored = self.store(changes);
-            self.session.handle_stored(&stored, None);
+            self.session.handle_stored(now, &stored, None);
         }
         self.serve_events(address);
         self.write();
@@ -136,9 +136,9 @@ impl Client {
                 Event::Close => self.stream = None,
                 Event::Load(load) => {
                     let rows = self.outbox.iter().filter(|op| op.sequence > load.after_sequence).cloned().collect();
-                    self.session.handle_loaded(load.generation, rows, false);
+                    self.session.handle_loaded(BootClock::now(), load.generation, rows, false);
                 }
-                Event::Dropped { cause } => self.dropped = Some(cause),
+                Event::Recorded(flight) => self.dropped = flight.loss.map(|loss| loss.cause).or(self.dropped.take()),
                 Event::StatusChanged | Event::Answered { .. } => {}
                 Event::NeedDevice => panic!("nobody was rolled back"),
             }

@@ -9,8 +9,8 @@ use super::process::{Ended, Process};
 use super::world::Program;
 use super::{ROOM, SOON};
 
-/// Pauses between two tries stay short: the tests are about what happens then, not about waiting for it.
-const TRIES: [&str; 4] = ["--reconnect-pause", "200ms", "--reconnect-wait", "1s"];
+/// Pauses between two tries stay short: most tests are about what happens then, not about waiting for it.
+const TRIES: &[&str] = &["--reconnect-pause", "200ms", "--reconnect-wait", "1s"];
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct Member {
     profile: PathBuf,
     address: String,
     program: Program,
+    tries: &'static [&'static str],
 }
 
 /// What `status --json` says.
@@ -27,11 +28,17 @@ pub(crate) struct Status(serde_json::Value);
 
 impl Member {
     pub(crate) fn new(name: &str, profile: PathBuf, address: &str, program: Program) -> Self {
-        Self { name: name.to_owned(), profile, address: address.to_owned(), program }
+        Self { name: name.to_owned(), profile, address: address.to_owned(), program, tries: TRIES }
     }
 
     pub(crate) fn inside(mut self, namespace: &str) -> Self {
         self.program = self.program.inside(namespace);
+        self
+    }
+
+    /// With these flags for its tries, or none.
+    pub(crate) fn trying(mut self, tries: &'static [&'static str]) -> Self {
+        self.tries = tries;
         self
     }
 
@@ -44,7 +51,7 @@ impl Member {
         let profile = self.profile.display().to_string();
         let who = [subcommand, "--as", &self.name, "--server", &self.address, "--profile", &profile];
         let mut command = self.program.command(&who);
-        command.args(TRIES).args(arguments);
+        command.args(self.tries).args(arguments);
         command
     }
 
@@ -94,6 +101,17 @@ impl Member {
         Status(serde_json::from_str(&ended.out.concat()).expect("status prints one JSON object"))
     }
 
+    /// `line ACTION …`, which has to work.
+    pub(crate) fn order(&self, action: &[&str]) {
+        self.start("line", action).wait(SOON).expect_code(0);
+    }
+
+    /// What `why --json` tells.
+    pub(crate) fn why(&self) -> Vec<serde_json::Value> {
+        let ended = self.start("why", &["--json"]).wait(SOON).expect_code(0);
+        ended.out.iter().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+    }
+
     /// Waits until the line of the process that drives is up.
     pub(crate) fn wait_until_online(&self, bound: Duration) {
         super::wait_until("the line is up", bound, || {
@@ -110,6 +128,10 @@ impl Status {
 
     pub(crate) fn number(&self, field: &str) -> Option<u64> {
         self.0[field].as_u64()
+    }
+
+    pub(crate) fn flag(&self, field: &str) -> bool {
+        self.0[field].as_bool().unwrap_or_else(|| panic!("{field} is a flag"))
     }
 
     /// The causes of the drops, and how long each lasted.

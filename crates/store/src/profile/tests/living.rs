@@ -39,9 +39,10 @@ fn a_new_driver_takes_what_the_one_before_it_left_unanswered() {
 #[test]
 fn orders_of_long_ago_are_passed_over_and_removed() {
     let (_dir, profile) = new_profile();
-    let old = [Want::TryNow, Want::Stop, Want::Resume].map(|want| profile.live().ask(want, 100).expect("asked"));
-    let fresh = profile.live().ask(Want::TryNow, 200).expect("asked");
-    assert_eq!(profile.live().take_wants(150), Ok(vec![(fresh, Want::TryNow)]));
+    let orders = [Want::TryNow, Want::Stop, Want::Resume, Want::LogIn, Want::Reconnect(false), Want::AutoLogin(true)];
+    let old = orders.map(|want| profile.live().ask(want, 100).expect("asked"));
+    let fresh = orders.map(|want| (profile.live().ask(want, 200).expect("asked"), want));
+    assert_eq!(profile.live().take_wants(150), Ok(fresh.to_vec()));
     assert!(old.iter().all(|&number| profile.live().answered(number) == Ok(Answer::Gone)));
     assert_eq!(profile.live().take_wants(0), Ok(vec![]));
 }
@@ -83,33 +84,30 @@ fn of_too_many_questions_the_oldest_are_gone_and_the_newest_want_never_is() {
 }
 
 #[test]
-fn drops_that_an_ended_process_left_open_are_closed_and_the_others_stay() {
-    let (_dir, profile) = new_profile();
-    let live = profile.live();
-    let open = |at_ms| LineDrop { at_ms, cause: "silent".to_owned(), lasted_ms: None, resumed: false };
-    let closed = LineDrop { lasted_ms: Some(5), resumed: false, ..open(100) };
-    for drop in [&closed, &open(200), &open(900)] {
-        live.add_drop(drop).expect("added");
+fn the_last_hundred_links_are_kept_and_what_is_known_of_one_replaces_what_was() {
+    let (dir, profile) = new_profile();
+    let row = |link, json: &str| FlightRow { process: u64::MAX, link, json: json.to_owned() };
+    for link in 1..=120 {
+        profile.live().set_flight(&row(link, "{}")).expect("kept");
     }
-    live.close_drops(700).expect("closed");
-    let ended = |at_ms, ms| LineDrop { lasted_ms: Some(ms), resumed: true, ..open(at_ms) };
-    // The wall clock went back.
-    assert_eq!(live.drops(9), Ok(vec![closed, ended(200, 500), ended(900, 0)]));
+    let lost = row(119, "{\"loss\":1}");
+    profile.live().set_flight(&lost).expect("kept");
+    let other = FlightRow { process: 7, ..row(119, "{}") };
+    profile.live().set_flight(&other).expect("another process has links of its own");
+    let flights = open_in(dir.path()).live().flights(usize::MAX).expect("flights");
+    assert_eq!((flights.len(), flights[0].link), (100, 22));
+    assert_eq!(profile.live().flights(3), Ok(vec![lost, row(120, "{}"), other]));
 }
 
 #[test]
-fn the_last_hundred_drops_are_kept_and_one_is_completed_when_the_line_is_back() {
-    let (_dir, profile) = new_profile();
-    let live = profile.live();
-    let drop = |at_ms| LineDrop { at_ms, cause: "silent".to_owned(), lasted_ms: None, resumed: false };
-    for at_ms in 1..=120 {
-        live.add_drop(&drop(at_ms)).expect("added");
-    }
-    let completed = LineDrop { lasted_ms: Some(1_500), resumed: true, ..drop(120) };
-    live.add_drop(&completed).expect("added");
-    let drops = live.drops(usize::MAX).expect("drops");
-    assert_eq!((drops.len(), drops[0].at_ms), (100, 21));
-    assert_eq!(live.drops(2), Ok(vec![drop(119), completed]));
+fn a_live_database_of_a_program_that_kept_no_flights_is_gone_on_with() {
+    let (dir, profile) = new_profile();
+    profile.live().set_status("{}").expect("set");
+    profile.live().connection.execute_batch("DROP TABLE flights").expect("as it was then");
+    drop(profile);
+    let again = open_in(dir.path());
+    assert_eq!(again.live().status(), Ok(Some("{}".to_owned())));
+    again.live().set_flight(&FlightRow { process: 1, link: 1, json: String::new() }).expect("kept");
 }
 
 #[test]

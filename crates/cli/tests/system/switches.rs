@@ -1,0 +1,92 @@
+//! The user's switches, changed while the line is used: reconnect, log in by itself, try now, stop, resume.
+
+use std::time::Duration;
+
+use crate::rig::{SOON, Stopwatch, World, assert_stored, lines_of, pause};
+
+#[test]
+fn with_automatic_login_off_a_line_that_is_back_waits_for_the_users_answer() {
+    let world = World::new();
+    let mut server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let tail = bob.start_tail(&["--follow", "--auto-login", "off"]);
+    bob.wait_until_online(SOON);
+    server.kill();
+    tail.wait_to_say("offline: ", SOON);
+    server.restart();
+    tail.wait_to_say("the server is there again; log in? `steadfast line --as bob login` does", SOON);
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+    pause(Duration::from_millis(500));
+    assert_eq!(tail.out.count(), 0, "nothing comes before the answer");
+    let status = bob.status();
+    assert_eq!((status.text("state"), status.flag("asks_login")), (Some("offline"), true));
+
+    let answered = Stopwatch::start();
+    bob.order(&["login"]);
+    tail.wait_to_print(1, SOON);
+    eprintln!("the missed message was there {:?} after the answer", answered.elapsed());
+    bob.order(&["auto-login", "on"]);
+    server.kill();
+    server.restart();
+    ann.send_lines(&lines_of("ann", 1, 1), &[]).expect_code(0);
+    tail.wait_to_print(2, SOON);
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines_of("ann", 0, 2))]);
+}
+
+#[test]
+fn a_line_is_stopped_and_resumed_while_a_send_waits_and_the_send_is_none_the_worse() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    ann.order(&["stop"]);
+    tail.wait_to_say("`steadfast line --as ann resume` brings the line back", SOON);
+    let status = ann.status();
+    assert_eq!((status.text("state"), status.text("cause")), (Some("stopped"), Some("stopped_by_user")));
+    let send = ann.start_send(&["patient"]);
+    pause(Duration::from_secs(1));
+    ann.order(&["try"]);
+    assert_eq!(ann.status().text("state"), Some("stopped"), "a stop holds until it is taken back");
+    assert_eq!(tail.out.count(), 0);
+    ann.order(&["resume"]);
+    send.wait(SOON).expect_code(0);
+    tail.wait_to_print(1, SOON);
+    assert_eq!(ann.status().drops(), [], "what the user wanted is no drop");
+}
+
+#[test]
+fn reconnecting_is_switched_off_and_on_and_the_status_shows_the_tries() {
+    let world = World::new();
+    let mut server = world.serve();
+    let ann = world.member("ann", &server).trying(&["--reconnect-schedule", "post2012"]);
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+    server.kill();
+    let send = ann.start_send(&["--json", "ann 1"]);
+    send.wait_to_say("try 2 of 6 in ", SOON);
+    let status = ann.status();
+    assert_eq!((status.number("tries_max"), status.text("cause")), (Some(6), Some("refused")));
+    assert!(status.number("try").is_some_and(|number| number >= 2) && status.text("next_try_at").is_some());
+    let ended = {
+        ann.order(&["reconnect", "off"]);
+        send.wait(SOON).expect_code(1)
+    };
+    assert!(ended.said("1 message is safe in the outbox"), "{:#?}", ended.err);
+
+    server.restart();
+    assert_eq!(ann.status().number("outbox"), Some(1));
+    ann.send_lines(&lines_of("ann", 2, 1), &[]).expect_code(0);
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines_of("ann", 0, 3))]);
+}
+
+#[test]
+fn where_nobody_drives_the_line_there_is_nobody_to_be_told() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+    let ended = ann.start("line", &["stop"]).wait(SOON).expect_code(1);
+    assert!(ended.only_error().contains("no process of this profile is running"), "{:?}", ended.err);
+    ann.start("line", &["reconnect"]).wait(SOON).expect_code(64);
+    ann.start("line", &["stop", "on"]).wait(SOON).expect_code(64);
+}

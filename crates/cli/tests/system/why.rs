@@ -1,0 +1,58 @@
+//! `why`: what the flight recorder kept, told by the command.
+
+use std::time::Duration;
+
+use crate::rig::{Direction, Network, SOON, Server, World, is_root, lines_of, wait_until};
+
+#[test]
+fn a_silent_drop_is_told_with_its_silence_its_pings_its_tries_and_what_was_caught_up_and_sent() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let network = Network::new();
+    let listen = format!("{}:0", network.server_address());
+    let program = world.program().inside(network.server());
+    let server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
+    let ann = world.member("ann", &server).inside(network.client());
+    let bob = world.member("bob", &server).inside(network.server());
+    let tail = ann.start_tail(&["--follow", "--active-bound", "1s"]);
+    ann.wait_until_online(SOON);
+    let none = ann.start("why", &[]).wait(SOON).expect_code(0);
+    assert!(none.out[0].starts_with("no drop is on record; the last line came up "), "{:?}", none.out);
+
+    // The server's own lines, bob's among them, are not touched.
+    network.cut(Direction::ToClient);
+    bob.send_lines(&lines_of("bob", 0, 37), &[]).expect_code(0);
+    let sends = ["ann 0", "ann 1"].map(|text| ann.start_send(&["--queue", text]));
+    sends.into_iter().for_each(|send| drop(send.wait(SOON).expect_code(0)));
+    tail.wait_to_say("nothing was received for", 3 * Duration::from_secs(3));
+    network.mend();
+    tail.wait_to_print(39, SOON);
+
+    let told =
+        wait_until("the return has settled", SOON, || ann.why().pop().filter(|told| told["settled_after_ms"].is_u64()));
+    let number = |field: &str| told[field].as_u64().unwrap_or_else(|| panic!("{field}: {told}"));
+    assert_eq!((told["cause"].as_str(), number("caught_up"), number("sent")), (Some("silent"), 37, 2), "{told}");
+    assert!(number("pings") >= 1 && number("silent_for_ms") >= 1_000 && told["suspected_at"].is_string(), "{told}");
+    let words = ann.start("why", &[]).wait(SOON).expect_code(0).out;
+    eprintln!("{words:#?}");
+    for part in ["the line went silent ", "; noticed after ", "back after ", "37 messages caught up, 2 sent"] {
+        assert!(words[0].contains(part), "{part:?} is missing: {words:?}");
+    }
+}
+
+#[test]
+fn a_program_that_was_killed_is_told_as_that_and_counts_as_no_drop() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    tail.kill();
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+    let told = ann.why();
+    assert_eq!(told.last().and_then(|told| told["cause"].as_str()), Some("process_ended"), "{told:?}");
+    assert_eq!(told.len(), 1, "a command that ended in good order is no drop: {told:?}");
+    assert_eq!(ann.status().drops(), []);
+}

@@ -1,0 +1,185 @@
+//! How a lost line comes back: the user's switches, hints of the network, and what the flight recorder tells of it.
+
+use steadfast_proto::session::{Cause, Session, State, Status};
+use steadfast_proto::time::Duration;
+
+use crate::oracle::{check_operations, check_streams, come_to_rest};
+use crate::random::for_each_seed;
+use crate::sim::{Weather, World};
+
+const SOON: Duration = Duration::from_secs(2);
+
+fn status(world: &World, client: usize) -> Status {
+    world.clients[client].session.as_ref().expect("the process runs").status()
+}
+
+fn is_online(world: &World, client: usize) -> bool {
+    status(world, client).state == State::Online
+}
+
+/// Changes something about a running client's session, and lets it act.
+fn tell(world: &mut World, client: usize, command: impl FnOnce(&mut Session)) {
+    command(world.clients[client].session.as_mut().expect("the process runs"));
+    world.drive_client(client);
+}
+
+/// Two members of one room on a good line.
+fn two_in_a_room(seed: u64) -> (World, [usize; 2]) {
+    let mut world = World::new(seed, Weather::FAIR);
+    let clients = [world.add_client("ann"), world.add_client("bob")];
+    for client in clients {
+        world.enter(client, "lobby");
+    }
+    come_to_rest(&mut world);
+    (world, clients)
+}
+
+#[test]
+fn without_automatic_login_a_lost_line_comes_back_and_says_nothing_until_the_user_has_answered() {
+    for_each_seed(0..50, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        tell(&mut world, ann, |session| session.set_auto_login(false));
+        world.cut(ann, true, true, true);
+        assert!(world.run_until(SOON, |world| status(world, ann).asks_login), "the user is asked");
+        assert_eq!(status(&world, ann).state, State::Offline);
+        // The server waits ten seconds for a Hello, then it hangs up; the question stands, and nothing is tried.
+        let waited = world.random.ms(0, 60_000);
+        world.run_for(waited);
+        assert!(status(&world, ann).asks_login && !is_online(&world, ann));
+        assert_eq!(world.clients[ann].wire.is_some(), waited < Duration::from_secs(10), "after {waited:?}");
+
+        tell(&mut world, ann, Session::log_in);
+        assert!(world.run_until(SOON, |world| is_online(world, ann)), "the answer logs in");
+        assert!(!status(&world, ann).asks_login);
+        world.cut(ann, true, true, true);
+        assert!(world.run_until(SOON, |world| status(world, ann).asks_login), "each loss asks anew");
+        tell(&mut world, ann, |session| session.set_auto_login(true));
+        assert!(world.run_until(SOON, |world| is_online(world, ann)), "switching it on is an answer");
+    });
+}
+
+#[test]
+fn the_first_login_of_a_process_needs_no_answer_whatever_the_switch_says() {
+    let (mut world, [ann, _]) = two_in_a_room(1);
+    world.crash_client(ann);
+    world.start_client(ann);
+    tell(&mut world, ann, |session| session.set_auto_login(false));
+    assert!(world.run_until(SOON, |world| is_online(world, ann)));
+}
+
+#[test]
+fn reconnecting_can_be_switched_off_and_on_in_the_middle_of_a_pause() {
+    for_each_seed(0..50, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        world.crash_server();
+        let pause = world.random.ms(500, 60_000);
+        world.run_for(pause);
+        tell(&mut world, ann, |session| session.set_reconnect(false));
+        let stopped = |world: &World| status(world, ann).state == State::Stopped;
+        // A try that is under way ends first, and a line whose server went without a word has yet to be found dead.
+        assert!(world.run_until(Duration::from_secs(16), stopped));
+        world.start_server();
+        world.run_for(Duration::from_secs(60));
+        assert_eq!(status(&world, ann).state, State::Stopped, "nothing is tried");
+        tell(&mut world, ann, |session| session.set_reconnect(true));
+        assert!(world.run_until(SOON, |world| is_online(world, ann)));
+    });
+}
+
+#[test]
+fn a_stop_holds_at_every_moment_of_a_reconnect_until_the_user_resumes() {
+    for_each_seed(0..200, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        if world.random.percent(50) {
+            world.crash_server();
+        } else {
+            world.cut(ann, true, true, true);
+        }
+        let moment = world.random.ms(0, 1_000);
+        world.run_for(moment);
+        let now = world.now;
+        tell(&mut world, ann, |session| session.stop(now));
+        world.start_server();
+        tell(&mut world, ann, Session::try_now);
+        tell(&mut world, ann, |session| session.handle_network_changed(now));
+        world.run_for(Duration::from_secs(90));
+        assert_eq!((status(&world, ann).state, world.clients[ann].wire), (State::Stopped, None));
+        tell(&mut world, ann, Session::resume);
+        assert!(world.run_until(SOON, |world| is_online(world, ann)));
+    });
+}
+
+#[test]
+fn a_change_of_the_network_probes_an_idle_line_at_once_so_that_its_death_is_known_three_seconds_later() {
+    for_each_seed(0..100, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        let idle = world.random.ms(0, 30_000);
+        world.run_for(idle);
+        world.clients[ann].drops.clear();
+        world.cut(ann, true, true, false);
+        let now = world.now;
+        tell(&mut world, ann, |session| session.handle_network_changed(now));
+        world.run_for(Duration::from_secs(3) + Duration::from_millis(5));
+        assert!(!world.clients[ann].drops.is_empty(), "not noticed three seconds after the probe");
+    });
+}
+
+#[test]
+fn changes_of_the_network_never_end_a_healthy_line() {
+    for_each_seed(0..20, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        for _ in 0..200 {
+            let now = world.now;
+            tell(&mut world, ann, |session| session.handle_network_changed(now));
+            let pause = world.random.ms(0, 700);
+            world.run_for(pause);
+        }
+        assert!(world.clients[ann].drops.is_empty() && is_online(&world, ann));
+    });
+}
+
+#[test]
+fn a_change_of_the_network_cuts_a_long_pause_short() {
+    for_each_seed(0..100, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        world.crash_server();
+        world.run_for(Duration::from_secs(120));
+        world.start_server();
+        let now = world.now;
+        tell(&mut world, ann, |session| session.handle_network_changed(now));
+        let back = world.run_until(Duration::from_millis(1_100), |world| is_online(world, ann));
+        assert!(back, "{:?}", status(&world, ann));
+    });
+}
+
+#[test]
+fn the_flight_recorder_tells_when_it_went_silent_when_that_was_noticed_and_what_the_return_brought() {
+    for_each_seed(0..50, |seed| {
+        let (mut world, [ann, bob]) = two_in_a_room(seed);
+        let lobbies = [ann, bob].map(|client| world.enter(client, "lobby"));
+        come_to_rest(&mut world);
+        world.run_for(Duration::from_secs(1));
+        let (missed, waiting) = (world.random.between(0, 40), world.random.between(1, 20));
+        let cut = world.now;
+        world.cut(ann, true, true, false);
+        for _ in 0..missed {
+            world.send_entered(bob, lobbies[1], 50);
+        }
+        for _ in 0..waiting {
+            world.send_entered(ann, lobbies[0], 50);
+        }
+        come_to_rest(&mut world);
+
+        let flights: Vec<_> = world.clients[ann].flights.values().filter_map(|flight| flight.loss.clone()).collect();
+        let [loss] = &flights[..] else { panic!("one loss, not {flights:?}") };
+        assert!(matches!(loss.cause, Cause::Silent { .. }), "{:?}", loss.cause);
+        assert!(loss.last_inbound <= cut + Duration::from_millis(5));
+        assert!(loss.pings > 0 && loss.suspected.is_some_and(|at| at > loss.last_inbound && at < loss.at));
+        assert!(loss.at.since(cut) <= Duration::from_secs(3) + Duration::from_millis(5), "{:?}", loss.at.since(cut));
+        let back = loss.back.expect("it is back");
+        assert_eq!((back.caught_up, back.sent), (missed as u64, waiting as u64));
+        assert!(back.settled.is_some_and(|settled| settled >= back.at));
+        check_operations(&world);
+        check_streams(&world);
+    });
+}
