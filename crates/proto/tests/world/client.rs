@@ -130,6 +130,12 @@ impl World {
         self.send(client, room, body_bytes)
     }
 
+    /// Changes something about a running client's session, and lets it act.
+    pub(crate) fn tell(&mut self, client: usize, command: impl FnOnce(&mut Session)) {
+        command(self.clients[client].session.as_mut().expect("the process runs"));
+        self.drive_client(client);
+    }
+
     pub(crate) fn ask(&mut self, client: usize, request: Request) -> Option<u32> {
         let number = self.clients[client].session.as_mut()?.ask(request);
         self.drive_client(client);

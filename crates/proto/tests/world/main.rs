@@ -5,6 +5,7 @@ mod client;
 mod copies;
 mod credit;
 mod delivery;
+mod field;
 mod holds;
 mod liveness;
 mod oracle;

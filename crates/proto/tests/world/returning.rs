@@ -17,12 +17,6 @@ fn is_online(world: &World, client: usize) -> bool {
     status(world, client).state == State::Online
 }
 
-/// Changes something about a running client's session, and lets it act.
-fn tell(world: &mut World, client: usize, command: impl FnOnce(&mut Session)) {
-    command(world.clients[client].session.as_mut().expect("the process runs"));
-    world.drive_client(client);
-}
-
 /// Two members of one room on a good line.
 fn two_in_a_room(seed: u64) -> (World, [usize; 2]) {
     let mut world = World::new(seed, Weather::FAIR);
@@ -38,7 +32,7 @@ fn two_in_a_room(seed: u64) -> (World, [usize; 2]) {
 fn without_automatic_login_a_lost_line_comes_back_and_says_nothing_until_the_user_has_answered() {
     for_each_seed(0..50, |seed| {
         let (mut world, [ann, _]) = two_in_a_room(seed);
-        tell(&mut world, ann, |session| session.set_auto_login(false));
+        world.tell(ann, |session| session.set_auto_login(false));
         world.cut(ann, true, true, true);
         assert!(world.run_until(SOON, |world| status(world, ann).asks_login), "the user is asked");
         assert_eq!(status(&world, ann).state, State::Offline);
@@ -48,12 +42,12 @@ fn without_automatic_login_a_lost_line_comes_back_and_says_nothing_until_the_use
         assert!(status(&world, ann).asks_login && !is_online(&world, ann));
         assert_eq!(world.clients[ann].wire.is_some(), waited < Duration::from_secs(10), "after {waited:?}");
 
-        tell(&mut world, ann, Session::log_in);
+        world.tell(ann, Session::log_in);
         assert!(world.run_until(SOON, |world| is_online(world, ann)), "the answer logs in");
         assert!(!status(&world, ann).asks_login);
         world.cut(ann, true, true, true);
         assert!(world.run_until(SOON, |world| status(world, ann).asks_login), "each loss asks anew");
-        tell(&mut world, ann, |session| session.set_auto_login(true));
+        world.tell(ann, |session| session.set_auto_login(true));
         assert!(world.run_until(SOON, |world| is_online(world, ann)), "switching it on is an answer");
     });
 }
@@ -63,7 +57,7 @@ fn the_first_login_of_a_process_needs_no_answer_whatever_the_switch_says() {
     let (mut world, [ann, _]) = two_in_a_room(1);
     world.crash_client(ann);
     world.start_client(ann);
-    tell(&mut world, ann, |session| session.set_auto_login(false));
+    world.tell(ann, |session| session.set_auto_login(false));
     assert!(world.run_until(SOON, |world| is_online(world, ann)));
 }
 
@@ -74,14 +68,14 @@ fn reconnecting_can_be_switched_off_and_on_in_the_middle_of_a_pause() {
         world.crash_server();
         let pause = world.random.ms(500, 60_000);
         world.run_for(pause);
-        tell(&mut world, ann, |session| session.set_reconnect(false));
+        world.tell(ann, |session| session.set_reconnect(false));
         let stopped = |world: &World| status(world, ann).state == State::Stopped;
         // A try that is under way ends first, and a line whose server went without a word has yet to be found dead.
         assert!(world.run_until(Duration::from_secs(16), stopped));
         world.start_server();
         world.run_for(Duration::from_secs(60));
         assert_eq!(status(&world, ann).state, State::Stopped, "nothing is tried");
-        tell(&mut world, ann, |session| session.set_reconnect(true));
+        world.tell(ann, |session| session.set_reconnect(true));
         assert!(world.run_until(SOON, |world| is_online(world, ann)));
     });
 }
@@ -98,13 +92,13 @@ fn a_stop_holds_at_every_moment_of_a_reconnect_until_the_user_resumes() {
         let moment = world.random.ms(0, 1_000);
         world.run_for(moment);
         let now = world.now;
-        tell(&mut world, ann, |session| session.stop(now));
+        world.tell(ann, |session| session.stop(now));
         world.start_server();
-        tell(&mut world, ann, Session::try_now);
-        tell(&mut world, ann, |session| session.handle_network_changed(now));
+        world.tell(ann, Session::try_now);
+        world.tell(ann, |session| session.handle_network_changed(now));
         world.run_for(Duration::from_secs(90));
         assert_eq!((status(&world, ann).state, world.clients[ann].wire), (State::Stopped, None));
-        tell(&mut world, ann, Session::resume);
+        world.tell(ann, Session::resume);
         assert!(world.run_until(SOON, |world| is_online(world, ann)));
     });
 }
@@ -118,7 +112,7 @@ fn a_change_of_the_network_probes_an_idle_line_at_once_so_that_its_death_is_know
         world.clients[ann].drops.clear();
         world.cut(ann, true, true, false);
         let now = world.now;
-        tell(&mut world, ann, |session| session.handle_network_changed(now));
+        world.tell(ann, |session| session.handle_network_changed(now));
         world.run_for(Duration::from_secs(3) + Duration::from_millis(5));
         assert!(!world.clients[ann].drops.is_empty(), "not noticed three seconds after the probe");
     });
@@ -130,7 +124,7 @@ fn changes_of_the_network_never_end_a_healthy_line() {
         let (mut world, [ann, _]) = two_in_a_room(seed);
         for _ in 0..200 {
             let now = world.now;
-            tell(&mut world, ann, |session| session.handle_network_changed(now));
+            world.tell(ann, |session| session.handle_network_changed(now));
             let pause = world.random.ms(0, 700);
             world.run_for(pause);
         }
@@ -146,7 +140,7 @@ fn a_change_of_the_network_cuts_a_long_pause_short() {
         world.run_for(Duration::from_secs(120));
         world.start_server();
         let now = world.now;
-        tell(&mut world, ann, |session| session.handle_network_changed(now));
+        world.tell(ann, |session| session.handle_network_changed(now));
         let back = world.run_until(Duration::from_millis(1_100), |world| is_online(world, ann));
         assert!(back, "{:?}", status(&world, ann));
     });

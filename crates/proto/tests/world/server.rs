@@ -78,6 +78,8 @@ pub(crate) struct Server {
     pub(crate) holds_name_any: bool,
     /// Operations that may wait for the sequencer.
     pub(crate) queue_max: usize,
+    /// Reads of the log that connections asked for.
+    pub(crate) reads: usize,
 }
 
 impl Disk {
@@ -162,6 +164,7 @@ impl Server {
             refused_batches: 0,
             holds_name_any: false,
             queue_max: usize::MAX,
+            reads: 0,
         }
     }
 
@@ -471,6 +474,7 @@ impl World {
     // ---- reads
 
     pub(crate) fn server_chunks(&mut self, wire: u64, rooms: &[RoomId], after: u64) {
+        self.server.reads += 1;
         let (chunks, through) = self.server.disk.chunks_for(rooms, after, self.weather.read_bytes_max);
         if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) {
             conn.core.handle_chunks(&chunks, through, hub);
