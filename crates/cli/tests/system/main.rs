@@ -3,6 +3,7 @@
 mod rig;
 
 mod clients_killed;
+mod crowd_returns;
 mod disk_full;
 mod holder;
 mod line_cut;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use steadfast_net::clock::BootClock;
 use steadfast_proto::ids::{AccountId, DeviceId};
-use steadfast_proto::session::{Cause, Change, Event, Identity, Resume, Session, Settings, Stored};
+use steadfast_proto::session::{Cause, Change, Event, Identity, Resume, Session, Settings, State, Stored};
 use steadfast_proto::wire::{self, Op, RoomRef, op::Body, room_ref::By};
 
 use super::{Stopwatch, pause};
@@ -52,6 +52,22 @@ impl Crowd {
             pause(Duration::from_millis(1));
         }
         started.elapsed()
+    }
+
+    /// Runs for a while, whatever happens.
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let started = Stopwatch::start();
+        while started.elapsed() < time {
+            for client in &mut self.clients {
+                client.turn(&self.address);
+            }
+            pause(Duration::from_millis(1));
+        }
+    }
+
+    /// How many are online.
+    pub(crate) fn online(&self) -> usize {
+        self.clients.iter().filter(|client| client.session.status().state == State::Online).count()
     }
 
     /// Why lines were lost, of all who lost one.
@@ -127,12 +143,16 @@ impl Client {
     fn serve_events(&mut self, address: &str) {
         while let Some(event) = self.session.poll_event() {
             match event {
-                Event::Connect => {
-                    let stream = TcpStream::connect(address).expect("the server listens");
-                    stream.set_nonblocking(true).expect("it is a socket");
-                    self.stream = Some(stream);
-                    self.session.handle_opened(BootClock::now());
-                }
+                Event::Connect => match TcpStream::connect(address) {
+                    Ok(stream) => {
+                        stream.set_nonblocking(true).expect("it is a socket");
+                        self.stream = Some(stream);
+                        self.session.handle_opened(BootClock::now());
+                    }
+                    Err(error) => {
+                        self.session.handle_open_failed(BootClock::now(), steadfast_net::cause::of_io(&error));
+                    }
+                },
                 Event::Close => self.stream = None,
                 Event::Load(load) => {
                     let rows = self.outbox.iter().filter(|op| op.sequence > load.after_sequence).cloned().collect();
