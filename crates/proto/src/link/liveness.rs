@@ -155,8 +155,12 @@ impl Liveness {
         self.pinging = bounds.pinging;
     }
 
-    /// Bytes arrived.
+    /// Bytes arrived. Those that are read before a deadline that was slept through may have come at any moment of the
+    /// sleep.
     pub fn handle_inbound(&mut self, now: Instant) {
+        if self.is_overdue(now) {
+            self.wake(now);
+        }
         self.last_inbound = now;
     }
 
@@ -246,8 +250,12 @@ impl Liveness {
         (u32::from(first.is_some()) + u32::try_from(left.count()).unwrap_or(u32::MAX), first)
     }
 
-    /// Whether a loss at this moment belongs to a wake-up.
+    /// Whether a loss at this moment belongs to a wake-up, be it one that no deadline has told yet.
     pub fn is_waking(&self, now: Instant) -> bool {
+        self.is_overdue(now) || self.has_woken(now)
+    }
+
+    fn has_woken(&self, now: Instant) -> bool {
         self.woke_at.is_some_and(|woke| self.last_inbound <= woke && now.since(woke) <= self.active_bound() + LATE)
     }
 
@@ -277,7 +285,7 @@ impl Liveness {
         if now < deadline {
             return Verdict::Wait;
         }
-        if now.since(deadline) > LATE {
+        if self.is_overdue(now) {
             return self.wake(now);
         }
         match beat {
@@ -296,6 +304,11 @@ impl Liveness {
         self.woke_at = Some(now);
         self.ping_pending = true;
         Verdict::Woke
+    }
+
+    /// Whether the next deadline was slept through.
+    fn is_overdue(&self, now: Instant) -> bool {
+        now.since(self.poll_timeout().0) > LATE
     }
 
     /// The last sign of life, or the wake-up that grants a new bound.

@@ -9,8 +9,12 @@ fn at(ms: u64) -> Instant {
 }
 
 fn client() -> Liveness {
+    client_that_opened(START)
+}
+
+fn client_that_opened(now: Instant) -> Liveness {
     let pinging = Pinging::Here { jitter_permille: 1_000 };
-    Liveness::new(Bounds { active_bound: ACTIVE_BOUND, idle_bound: IDLE_BOUND, pinging }, START)
+    Liveness::new(Bounds { active_bound: ACTIVE_BOUND, idle_bound: IDLE_BOUND, pinging }, now)
 }
 
 fn server() -> Liveness {
@@ -122,6 +126,20 @@ fn a_deadline_that_was_slept_through_asks_again_instead_of_killing() {
 }
 
 #[test]
+fn a_loss_that_is_read_before_the_deadline_that_was_slept_through_belongs_to_the_sleep() {
+    // The connection is closed, without a word or behind a farewell.
+    let mut liveness = client();
+    assert!(!liveness.is_waking(at(11_500)), "the ping of 11 s is not late by then");
+    assert!(liveness.is_waking(at(11_501)));
+    liveness.handle_inbound(at(20_000));
+    assert!(liveness.is_waking(at(20_000)));
+    assert!(liveness.is_ping_pending(), "what was read may be older than the sleep");
+    liveness.handle_ping_sent(1, at(20_000));
+    liveness.handle_inbound(at(20_040));
+    assert!(!liveness.is_waking(at(20_041)), "the line outlived it");
+}
+
+#[test]
 fn a_peer_that_answers_after_the_sleep_keeps_the_link() {
     let mut liveness = client();
     liveness.handle_sent_awaiting(at(0));
@@ -149,7 +167,7 @@ fn a_slow_line_stretches_the_active_bound_up_to_the_idle_one() {
 #[test]
 fn a_latency_of_350_ms_is_never_taken_for_death() {
     for sent in [0, 1_000, 30_000] {
-        let mut liveness = client();
+        let mut liveness = client_that_opened(at(sent));
         liveness.handle_outbound(at(sent));
         liveness.handle_sent_awaiting(at(sent));
         liveness.handle_inbound(at(sent + 350));
@@ -189,15 +207,23 @@ fn one_outage_does_not_widen_the_bound_for_long() {
         liveness.handle_pong(number, at(ms + round_trip_ms));
     };
     answer(&mut liveness, 1, 0, 1);
-    answer(&mut liveness, 2, 1_000, 2_500);
+    liveness.handle_ping_sent(2, at(1_000));
+    for (number, ms) in [(3, 2_000), (4, 3_000)] {
+        assert_eq!(liveness.handle_timeout(at(ms)), Verdict::Ping);
+        liveness.handle_ping_sent(number, at(ms));
+    }
+    liveness.handle_inbound(at(3_500));
+    for number in [2, 3, 4] {
+        liveness.handle_pong(number, at(3_500));
+    }
     assert!(liveness.active_bound() > ACTIVE_BOUND);
-    let mut number = 2;
+    let mut number = 4;
     while let (deadline, Beat::Ping) = liveness.poll_timeout() {
         assert_eq!(liveness.handle_timeout(deadline), Verdict::Ping);
         number += 1;
         answer(&mut liveness, number, deadline.since(START).as_millis() as u64, 1);
     }
-    assert_eq!(number, 10, "measured again eight times");
+    assert_eq!(number, 12, "measured again eight times");
     assert_eq!(liveness.active_bound(), ACTIVE_BOUND);
 }
 
