@@ -9,7 +9,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use steadfast::{
-    AppendError, Client, Draft, Notice, NoticeKind, OperationId, Queued, Refusal, SendError, SettledOutcome,
+    AppendError, Client, Draft, Notice, NoticeKind, OperationId, ProfileError, Queued, Refusal, SendError,
+    SettledOutcome,
 };
 use steadfast_net::clock::{BootClock, BootTimer};
 use steadfast_store::profile::OUTBOX_ROWS_MAX;
@@ -185,6 +186,12 @@ impl<'o> Sending<'o> {
                 }
                 self.refused_batch = Some(lines);
                 Ok(())
+            }
+            Err(SendError::Append(AppendError::Profile(error @ ProfileError::DiskFailed { .. }))) => {
+                Err(Exit::failed(format!("{error}; whether anything was queued from line {first} on is not known")))
+            }
+            Err(SendError::Append(AppendError::Profile(error))) => {
+                Err(Exit::failed(format!("{error}; {}", self.not_queued_from(first))))
             }
             Err(error) => Err(Exit::failed(error)),
         }

@@ -10,6 +10,7 @@ use steadfast_store::profile::{DriverLock, Profile};
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
+use crate::status_line::SLOW_DISK;
 
 /// Links whose drops are told.
 const FLIGHTS_MAX: usize = 20;
@@ -40,13 +41,14 @@ struct Report {
     asks_login: bool,
     reconnect: bool,
     auto_login: bool,
-    held: Option<String>,
-    storing_for_ms: Option<u64>,
     kernel: Option<String>,
     round_trip_ms: Option<u64>,
     bound_ms: Option<u64>,
     position: u64,
     outbox: u64,
+    held: Option<String>,
+    storing_for_ms: Option<u64>,
+    storing_text: Option<String>,
     process: Option<u32>,
     drops: Vec<ReportedDrop>,
 }
@@ -128,13 +130,14 @@ fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Stat
         asks_login: told.asks_login,
         reconnect: told.reconnect,
         auto_login: told.auto_login,
-        held: told.held,
-        storing_for_ms: told.storing_for_ms,
         kernel: told.kernel,
         round_trip_ms: told.round_trip_ms,
         bound_ms: told.bound_ms,
         position: profile.place()?.map_or(0, |place| place.position),
         outbox: profile.outbox_size()?.0,
+        held: told.held,
+        storing_for_ms: told.storing_for_ms,
+        storing_text: told.storing_text,
         process,
         drops: drops.iter().filter(|flight| flight.is_drop()).filter_map(ReportedDrop::of).collect(),
     })
@@ -157,13 +160,15 @@ fn lines(report: &Report) -> Vec<String> {
         ),
     ];
     lines.extend(what_comes_next(report));
+    lines.extend(report.held.as_ref().map(|why| format!("the server asks to wait: {}", why.replace('_', " "))));
+    lines.extend(report.storing_for_ms.map(|ms| {
+        let why = report.storing_text.as_deref().unwrap_or(SLOW_DISK);
+        format!("what arrived has waited {ms} ms to be stored: {why}")
+    }));
     if let (Some(round_trip), Some(bound)) = (report.round_trip_ms, report.bound_ms) {
         lines.push(format!("round trip {round_trip} ms; a silence of {bound} ms means that the line is dead"));
     }
     lines.extend(report.kernel.as_ref().map(|kernel| format!("the kernel watches too: {kernel}")));
-    lines.extend(report.held.as_ref().map(|why| format!("the server asks to wait: {}", why.replace('_', " "))));
-    let storing = report.storing_for_ms.map(|ms| format!("storing is delayed: this disk has been at it for {ms} ms"));
-    lines.extend(storing);
     lines.extend(report.drops.iter().map(|drop| {
         let lasted = drop.lasted_ms.map_or("not back yet".to_owned(), |ms| format!("back after {ms} ms"));
         format!("{} lost: {}; {lasted}", drop.at, drop.cause.replace('_', " "))

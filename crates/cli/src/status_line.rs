@@ -6,6 +6,12 @@ use steadfast::{Client, Notices, Status};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// Why storing is delayed, where nothing else is known.
+pub(crate) const SLOW_DISK: &str = "the disk of this machine is slow";
+const STORED: &str = "online, what had arrived is stored";
+/// A store that takes longer than this is told: shorter ones would be a line each.
+const STORING_TOLD_MS: u64 = 1_000;
+
 /// Says what happens to the line until it is dropped. A line that simply comes up is not worth a word.
 pub(crate) struct Teller(Vec<JoinHandle<()>>);
 
@@ -42,21 +48,25 @@ pub(crate) async fn answer_login_by_key(client: &Client) {
 
 async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
     let mut was_down = false;
+    let mut was_delayed = false;
     let mut said = String::new();
     // Of this outage. A try that follows at once may leave nothing else of the loss to be seen.
     let mut cause_told = None;
     while status.changed().await.is_ok() {
         let now = status.borrow_and_update().clone();
-        let words = match &now.cause_text {
+        let of_the_line = match &now.cause_text {
             Some(cause) if now.is_connecting() && cause_told.is_none() => Some(format!("offline: {cause}; trying now")),
             _ => words(&now, was_down, &name),
         };
+        let words = storing_words(&now, was_delayed).or_else(|| of_the_line.clone());
         was_down |= now.cause.is_some();
-        cause_told = now.cause_text.filter(|_| words.is_some() || cause_told.is_some());
+        was_delayed = is_delayed(&now) || was_delayed && now.storing_for_ms.is_some();
+        cause_told = now.cause_text.filter(|_| of_the_line.is_some() || cause_told.is_some());
         match words {
             Some(words) if words != said => {
                 eprintln!("steadfast: {words}");
-                said = words;
+                // What would be said of such a line was said before storing was delayed.
+                said = if words == STORED { of_the_line.unwrap_or_default() } else { words };
             }
             _ => {}
         }
@@ -78,6 +88,21 @@ impl Drop for Teller {
             task.abort();
         }
     }
+}
+
+/// What waits for this machine's disk: that the line is up says nothing about that.
+fn storing_words(status: &Status, was_delayed: bool) -> Option<String> {
+    if !status.is_online() {
+        return None;
+    }
+    if is_delayed(status) {
+        return Some(format!("online, storing delayed: {}", status.storing_text.as_deref().unwrap_or(SLOW_DISK)));
+    }
+    (was_delayed && status.storing_for_ms.is_none()).then(|| STORED.to_owned())
+}
+
+fn is_delayed(status: &Status) -> bool {
+    status.storing_for_ms.is_some_and(|ms| ms >= STORING_TOLD_MS)
 }
 
 fn words(status: &Status, was_down: bool, name: &str) -> Option<String> {

@@ -111,6 +111,8 @@ struct Tail<'c> {
     name: String,
     /// The room sequence to print next.
     next: u64,
+    /// It was said that what was printed can't be noted.
+    unmarked_told: bool,
 }
 
 impl<'c> Tail<'c> {
@@ -123,7 +125,7 @@ impl<'c> Tail<'c> {
             Some(printed) if !options.from_start => (printed + 1).max(first),
             _ => first,
         };
-        Ok(Self { options, client, room: id, name: room.name, next })
+        Ok(Self { options, client, room: id, name: room.name, next, unmarked_told: false })
     }
 
     /// Prints what can be printed; whether there may be more at once.
@@ -171,6 +173,18 @@ impl<'c> Tail<'c> {
         self.next = last + 1;
         let room = self.room;
         let marked = self.client.read(move |profile| profile.set_printed(room, last)).await.map_err(Exit::failed)?;
-        marked.map_err(Exit::failed)
+        match marked {
+            // The next mark stands for this one, and at worst lines are printed again.
+            Err(error) if error.is_passing() => {
+                if !std::mem::replace(&mut self.unmarked_told, true) {
+                    eprintln!("steadfast: what was printed can't be noted, the next run may print it again: {error}");
+                }
+                Ok(())
+            }
+            marked => {
+                self.unmarked_told = false;
+                marked.map_err(Exit::failed)
+            }
+        }
     }
 }

@@ -3,10 +3,14 @@
 
 use steadfast_net::clock::{BootClock, BootTimer};
 use steadfast_proto::time::Duration;
+use steadfast_store::profile::ProfileError;
+use tokio::sync::oneshot;
 
-use crate::driving::{Driving, Ended};
+use crate::driving::{Command, Driving, Ended};
+use crate::error::{AskError, OpenError};
 use crate::follow::Following;
-use crate::hold::Holding;
+use crate::hold::{Ending, Holding};
+use crate::status::Status;
 
 /// How long a profile that can't be driven now is left alone.
 const RETRY: Duration = Duration::from_secs(1);
@@ -19,18 +23,42 @@ impl Driving {
                 Ended::Lock(lock) => lock,
             };
             match Holding::start(&mut self, lock).await {
-                Ok(holding) => break holding.run().await,
+                Ok(holding) => match holding.run().await {
+                    Ending::Closed(done) => break done,
+                    Ending::Failed(error) => break self.stay_failed(&error).await,
+                },
+                Err(OpenError::Profile(error)) if !error.is_passing() => break self.stay_failed(&error).await,
                 // A full disk, say: what is safe stays safe, and the lock is another's meanwhile.
-                Err(error) => tracing::error!(%error, "the profile can't be driven now"),
-            }
-            if let Ok(mut timer) = BootTimer::new() {
-                timer.set(Some(BootClock::now() + RETRY));
-                timer.expired().await.ok();
+                Err(error) => {
+                    tracing::warn!(%error, "the profile can't be driven now");
+                    let next_try = BootClock::now() + RETRY;
+                    self.show(Status::of_waiting_profile(&error, next_try));
+                    if let Ok(mut timer) = BootTimer::new() {
+                        timer.set(Some(next_try));
+                        timer.expired().await.ok();
+                    }
+                }
             }
         };
         if let Some(done) = closed {
             // The client may have gone meanwhile.
             done.send(()).ok();
+        }
+    }
+
+    /// Nothing can be stored any more, so nothing is tried until the client is closed: whoever opens it again finds out
+    /// what the disk has. Another process of the profile may drive meanwhile.
+    async fn stay_failed(&mut self, error: &ProfileError) -> Option<oneshot::Sender<()>> {
+        self.show(Status::of_failed_profile(error));
+        loop {
+            match self.commands.recv().await {
+                None => return None,
+                Some(Command::Close(done)) => return Some(done),
+                // The asker may have gone.
+                Some(Command::Ask(_, asked)) => drop(asked.send(Err(AskError::Profile(error.clone())))),
+                Some(Command::Appended | Command::TryNow | Command::Stop | Command::Resume | Command::LogIn) => {}
+                Some(Command::Reconnect(_) | Command::AutoLogin(_)) => {}
+            }
         }
     }
 }

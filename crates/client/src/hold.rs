@@ -68,6 +68,10 @@ pub(crate) struct Holding<'d> {
     /// Changes that could not be stored, and when they are tried again.
     unstored: Option<(Vec<Change>, Instant)>,
     loading: Option<oneshot::Receiver<Loaded>>,
+    /// Why what arrived waits, where the disk told.
+    stored_later_as: Option<String>,
+    /// The profile takes no more, and a wait would not mend it.
+    failed: Option<ProfileError>,
     /// A load that failed, and when its emptiness is told.
     unloaded: Option<(u64, Instant)>,
     looking: Option<oneshot::Receiver<Wants>>,
@@ -80,6 +84,14 @@ pub(crate) struct Holding<'d> {
     figures_told: Option<Instant>,
     timer: BootTimer,
     deaf_timer: BootTimer,
+}
+
+/// Why the line is held no more.
+pub(crate) enum Ending {
+    /// The client is closed.
+    Closed(Option<oneshot::Sender<()>>),
+    /// The profile can't be written any more.
+    Failed(ProfileError),
 }
 
 /// What woke the loop.
@@ -132,6 +144,8 @@ impl<'d> Holding<'d> {
             connecting: None,
             storing: None,
             unstored: None,
+            stored_later_as: None,
+            failed: None,
             loading: None,
             unloaded: None,
             looking: None,
@@ -148,8 +162,8 @@ impl<'d> Holding<'d> {
         Ok(holding)
     }
 
-    /// Runs until the client is closed.
-    pub(crate) async fn run(mut self) -> Option<oneshot::Sender<()>> {
+    /// Runs until the client is closed, or the profile fails.
+    pub(crate) async fn run(mut self) -> Ending {
         self.look_for_wants();
         self.pump();
         let closed = loop {
@@ -169,16 +183,21 @@ impl<'d> Holding<'d> {
                 Woken::Deadline => self.handle_deadline(),
             }
             self.pump();
+            if let Some(error) = self.failed.take() {
+                self.fail(&error).await;
+                return Ending::Failed(error);
+            }
         };
         self.close().await;
-        closed
+        Ending::Closed(closed)
     }
 
     async fn wait(&mut self) -> Woken {
         let retry = self.unstored.as_ref().map(|&(_, at)| at);
         let deadline = self.session.poll_timeout().map(|(at, _)| at);
         let reload = self.unloaded.map(|(_, at)| at);
-        self.timer.set(deadline.into_iter().chain(retry).chain(reload).min());
+        let show = self.next_figures();
+        self.timer.set(deadline.into_iter().chain(retry).chain(reload).chain(show).min());
         if self.ear.is_none() && self.deaf_timer.deadline().is_none() {
             self.deaf_timer.set(Some(BootClock::now() + DEAF_POLL));
         }

@@ -5,6 +5,9 @@ use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::tcp::Applied;
 use steadfast_proto::session::{self, Cause, State};
 use steadfast_proto::time::{Duration, Instant};
+use steadfast_store::profile::ProfileError;
+
+use crate::error::OpenError;
 
 /// Where the line stands. A level: whoever reads it sees what is true now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +45,14 @@ pub struct Status {
     pub held: Option<String>,
     /// For how long what arrived has been waiting for this machine's disk, in milliseconds.
     pub storing_for_ms: Option<u64>,
+    /// Why it waits, where the disk told: it is full, say.
+    pub storing_text: Option<String>,
     /// The process that drives the line.
     pub process: u32,
 }
 
 /// A store that takes longer than this is worth telling.
-const STORING_TOLD: Duration = Duration::from_millis(500);
+pub(crate) const STORING_TOLD: Duration = Duration::from_millis(250);
 
 impl Status {
     pub(crate) fn of(status: &session::Status, kernel: Option<&Applied>) -> Self {
@@ -69,6 +74,7 @@ impl Status {
             kernel: kernel.map(ToString::to_string),
             held: status.held.map(|held| held.cause.as_str_name().trim_start_matches("HOLD_CAUSE_").to_lowercase()),
             storing_for_ms: storing.map(ms),
+            storing_text: None,
             process: std::process::id(),
         }
     }
@@ -90,7 +96,30 @@ impl Status {
             kernel: None,
             held: None,
             storing_for_ms: None,
+            storing_text: None,
             process: 0,
+        }
+    }
+
+    /// This process can't write the profile any more, so that it could acknowledge nothing.
+    pub(crate) fn of_failed_profile(error: &ProfileError) -> Self {
+        Self {
+            state: State::Stopped.name().to_owned(),
+            cause: Some("store_failed".to_owned()),
+            cause_text: Some(error.to_string()),
+            process: std::process::id(),
+            ..Self::offline()
+        }
+    }
+
+    /// The profile can't be driven for now, and it is tried again at that moment.
+    pub(crate) fn of_waiting_profile(error: &OpenError, next_try: Instant) -> Self {
+        Self {
+            cause: Some("store_failed".to_owned()),
+            cause_text: Some(error.to_string()),
+            next_try_at_ms: Some(wall_of(next_try, BootClock::now())),
+            process: std::process::id(),
+            ..Self::offline()
         }
     }
 
@@ -128,10 +157,9 @@ impl Status {
     /// Whether an interface shows the same but for figures that always move.
     pub(crate) fn says_the_same(&self, other: &Status) -> bool {
         let shown = |s: &Status| (s.state.clone(), s.cause.clone(), s.try_number, s.held.clone(), s.next_try_at_ms);
+        let storing = |s: &Status| (s.storing_for_ms.is_some(), s.storing_text.clone());
         let switches = |s: &Status| (s.asks_login, s.reconnect, s.auto_login);
-        shown(self) == shown(other)
-            && switches(self) == switches(other)
-            && self.storing_for_ms.is_some() == other.storing_for_ms.is_some()
+        shown(self) == shown(other) && switches(self) == switches(other) && storing(self) == storing(other)
     }
 }
 

@@ -4,6 +4,7 @@
 //! Every database is a write-ahead log that is synced at COMMIT. The log is reused, never truncated: a sync of a file
 //! that does not grow costs about half (no `journal_size_limit`).
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ const WAL_AUTOCHECKPOINT_PAGES: i64 = 4_000;
 /// The page cache of a connection that writes. SQLite takes a negative number as KiB.
 const CACHE_KIB_MAX: i64 = 8 * 1_024;
 const STATEMENTS_CACHED_MAX: usize = 32;
+/// What is written to see whether anything can be: more than a block of any file system.
+const PROBE_BYTES: usize = 64 * 1_024;
 
 /// Opens the database at `path` for reading and writing, and makes it if there is none. A COMMIT on this connection
 /// returns after its sync.
@@ -43,6 +46,22 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Connection, SqliteError> {
 pub(crate) fn checkpoint(connection: &Connection) -> Result<(), SqliteError> {
     connection.query_row("PRAGMA wal_checkpoint(RESTART)", (), |_| Ok(()))?;
     Ok(())
+}
+
+/// Moves what it can without waiting for anybody; the same in all else.
+pub(crate) fn checkpoint_passive(connection: &Connection) -> Result<(), SqliteError> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))?;
+    Ok(())
+}
+
+/// Whether `directory` takes no byte more, as far as a write tells. For [`SqliteErrorKind::WriteFailed`]: SQLite knows
+/// a full device (ENOSPC), but a quota that is used up (EDQUOT) looks to it like a broken one.
+pub(crate) fn has_no_room(directory: &Path) -> bool {
+    let path = directory.join("probe");
+    let written = std::fs::write(&path, [0; PROBE_BYTES]);
+    // One that can't be removed is written over by the next one.
+    std::fs::remove_file(&path).ok();
+    written.is_err_and(|error| matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 /// Who wrote a database, and in which version: `PRAGMA application_id` and `PRAGMA user_version`. Both are 0 in a
@@ -82,6 +101,8 @@ pub enum SqliteErrorKind {
     Full,
     /// A sync failed. What is on the disk is unknown and a second sync would not tell: acknowledge nothing, stop.
     SyncFailed,
+    /// A write failed. The transaction is rolled back. The device is broken, or a quota is used up.
+    WriteFailed,
     /// The file, its directory or the file system takes no writes from this process.
     ReadOnly,
     /// The file is no database, a damaged one, or one whose rows are not of the types that we write.
@@ -117,6 +138,7 @@ impl From<rusqlite::Error> for SqliteError {
 fn kind_of_failure(failure: &ffi::Error) -> SqliteErrorKind {
     match failure.extended_code {
         ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return SqliteErrorKind::SyncFailed,
+        ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE => return SqliteErrorKind::WriteFailed,
         // The index of the write-ahead log is a file too, and this is what its growing on a full device looks like.
         ffi::SQLITE_IOERR_SHMSIZE => return SqliteErrorKind::Full,
         ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_SHORT_READ => return SqliteErrorKind::Corrupt,
@@ -155,7 +177,8 @@ mod tests {
     fn a_failed_sync_is_told_from_a_failed_write_and_from_a_full_disk() {
         assert_eq!(kind(ffi::SQLITE_IOERR_FSYNC), SqliteErrorKind::SyncFailed);
         assert_eq!(kind(ffi::SQLITE_IOERR_DIR_FSYNC), SqliteErrorKind::SyncFailed);
-        assert_eq!(kind(ffi::SQLITE_IOERR_WRITE), SqliteErrorKind::Other);
+        assert_eq!(kind(ffi::SQLITE_IOERR_WRITE), SqliteErrorKind::WriteFailed);
+        assert_eq!(kind(ffi::SQLITE_IOERR_READ), SqliteErrorKind::Other);
         assert_eq!(kind(ffi::SQLITE_FULL), SqliteErrorKind::Full);
         assert_eq!(kind(ffi::SQLITE_IOERR_SHMSIZE), SqliteErrorKind::Full);
     }

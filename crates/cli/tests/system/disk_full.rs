@@ -1,8 +1,10 @@
-//! The server's disk is full in the middle of a pipelined outbox, and freed again.
+//! A disk is full, the server's in the middle of a pipelined outbox or a member's own, and freed again.
 
 use std::time::Duration;
 
-use crate::rig::{Feeder, SOON, Server, Tmpfs, World, assert_stored, is_root, lines_of, pause};
+use crate::rig::{
+    Feeder, Injection, Log, SOON, Server, Stopwatch, Tmpfs, World, assert_stored, is_root, lines_of, pause,
+};
 
 #[test]
 fn a_full_disk_holds_the_outbox_and_loses_nothing_once_it_is_freed() {
@@ -35,4 +37,117 @@ fn a_full_disk_holds_the_outbox_and_loses_nothing_once_it_is_freed() {
     server.restart();
     assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
     server.stop();
+}
+
+#[test]
+fn a_quota_that_is_used_up_holds_the_outbox_like_a_full_disk() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let mut send = ann.start_send(&["--json"]);
+    let feeder = Feeder::start(send.input(), "ann", 0, Duration::from_millis(2));
+    send.wait_to_print(50, SOON);
+
+    let data = server.data();
+    let files = ["log.sqlite3-wal", "log.sqlite3", "probe"].map(|name| data.join(name));
+    let files = files.each_ref().map(std::path::PathBuf::as_path);
+    let quota = Injection::fail_writes(server.process(), "EDQUOT", &files);
+    send.wait_to_say("the server asks to wait: disk full", 2 * SOON);
+    drop(quota);
+
+    let lines = lines_of("ann", 0, feeder.stop());
+    send.wait(SOON).expect_code(0);
+    assert_eq!(ann.status().drops(), [], "a used-up quota is no drop");
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
+}
+
+#[test]
+fn a_tail_whose_disk_is_full_keeps_its_line_says_that_storing_waits_and_goes_on_once_there_is_room() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let disk = Tmpfs::mount(&world.path("disk"), "16m");
+    let (ann, bob) = (world.device("ann", "disk/ann", server.address()), world.member("bob", &server));
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    let mut lines = lines_of("bob", 0, 10);
+    bob.send_lines(&lines, &[]).expect_code(0);
+    tail.wait_to_print(10, SOON);
+
+    let filler = disk.fill();
+    let many: Vec<String> =
+        lines_of("bob", 10, 500).iter().map(|line| format!("{line} {}", "x".repeat(1_000))).collect();
+    let others = Stopwatch::start();
+    bob.send_lines(&many, &[]).expect_code(0);
+    eprintln!("stored for the others after {:?}", others.elapsed());
+    lines.extend(many);
+    let words = tail.wait_to_say("storing delayed: no space left on the disk of", SOON);
+    assert!(words.contains("free some"), "{words}");
+    let shown = tail.out.count();
+    assert!(shown < lines.len(), "the disk was not full");
+    // Longer than a server waits for a sign of life where an answer is due.
+    pause(Duration::from_secs(4));
+    let status = ann.status();
+    assert_eq!(status.text("state"), Some("online"), "a full disk is no drop");
+    assert!(status.number("storing_for_ms") > Some(2_000), "{status:?}");
+    assert!(status.text("storing_text").is_some_and(|text| text.contains("no space left")), "{status:?}");
+    // What still fits is queued, and said to be; the rest is refused.
+    let refused = ann.send_lines(&lines_of("ann", 0, 20_000), &["--queue", "--json"]).expect_code(1);
+    let queued = refused.out.len();
+    let words = refused.err.last().expect("it says why");
+    assert!(words.contains("no space left on the disk of") && words.contains("free some"), "{words}");
+
+    std::fs::remove_file(filler).expect("the disk can be freed");
+    tail.wait_to_print(lines.len() + queued, SOON);
+    tail.wait_to_say("what had arrived is stored", SOON);
+    assert_eq!(ann.status().drops(), [], "a full disk is no drop");
+    let said = tail.err.so_far();
+    assert!(said.iter().all(|line| line.contains("stor")), "nothing was said but that storing waits: {said:#?}");
+    Log::of_lines(&tail.kill().out).assert_has("bob", &lines);
+    let sent = [("bob", lines), ("ann", lines_of("ann", 0, queued))];
+    assert_stored(&world.member("witness", &server), &[ann, bob], &sent);
+}
+
+#[test]
+fn a_send_on_a_full_disk_queues_nothing_by_halves_and_what_it_had_accepted_is_delivered_once() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let mut server = world.serve();
+    server.stop();
+    let disk = Tmpfs::mount(&world.path("disk"), "8m");
+    let ann = world.device("ann", "disk/ann", server.address());
+    let long = |first, count| {
+        lines_of("ann", first, count).iter().map(|line| format!("{line} {}", "x".repeat(1_000))).collect::<Vec<_>>()
+    };
+    let accepted = long(0, 100);
+    ann.send_lines(&accepted, &["--queue"]).expect_code(0);
+
+    // More than the disk holds, in one input: it takes a beginning of it and says which.
+    let more = long(100, 20_000);
+    let ended = ann.send_lines(&more, &["--queue", "--json"]).expect_code(1);
+    let words = ended.err.last().expect("it says why");
+    assert!(words.contains("no space left on the disk of") && words.contains("free some"), "{words}");
+    let queued = ended.out.len();
+    assert!(words.contains(&format!("from line {} on nothing was queued", queued + 1)), "{queued} queued: {words}");
+    eprintln!("{queued} of {} lines were queued on a disk of 8 MB: {words}", more.len());
+
+    let filler = disk.fill();
+    let ended = ann.send_lines(&long(50_000, 2_000), &["--queue", "--json"]).expect_code(1);
+    assert!(ended.said("free some"), "{:?}", ended.err);
+    assert!(ended.out.is_empty(), "{} lines were queued on a full disk", ended.out.len());
+    std::fs::remove_file(filler).expect("the disk can be freed");
+
+    disk.resize("64m");
+    server.restart();
+    let last = lines_of("ann", 60_000, 1);
+    ann.send_lines(&last, &[]).expect_code(0);
+    let sent = [&accepted, &more[..queued], &last].concat();
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", sent)]);
 }

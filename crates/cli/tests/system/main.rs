@@ -4,7 +4,9 @@ mod rig;
 
 mod clients_killed;
 mod crowd_returns;
+mod disk_failing;
 mod disk_full;
+mod disk_slow;
 mod holder;
 mod line_cut;
 mod line_cut_often;

@@ -5,7 +5,7 @@ use steadfast_net::driver::Driver;
 use steadfast_net::tcp::unacknowledged_bytes;
 use steadfast_proto::ids::DeviceId;
 use steadfast_proto::session::{self, Cause, Event, Request};
-use steadfast_proto::time::Duration;
+use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, ProfileError, Want};
 
@@ -14,7 +14,7 @@ use crate::driving::Command;
 use crate::error::AskError;
 use crate::flight::Flight;
 use crate::random::random;
-use crate::status::Status;
+use crate::status::{STORING_TOLD, Status};
 
 /// How often other processes are shown figures that always move, at most.
 const FIGURES_PAUSE: Duration = Duration::from_secs(1);
@@ -170,8 +170,9 @@ impl Holding<'_> {
     pub(super) fn handle_loaded(&mut self, generation: u64, rows: Result<(Vec<Op>, bool), ProfileError>) {
         match rows {
             Ok((rows, more)) => self.session.handle_loaded(BootClock::now(), generation, rows, more),
+            Err(error) if !error.is_passing() => self.failed = Some(error),
             Err(error) => {
-                tracing::error!(%error, "the outbox can't be read: trying again");
+                tracing::warn!(%error, "the outbox can't be read: trying again");
                 self.unloaded = Some((generation, BootClock::now() + STORE_RETRY));
             }
         }
@@ -180,12 +181,17 @@ impl Holding<'_> {
     pub(super) fn handle_applied(&mut self, (applied, changes): Applied) {
         match applied {
             Ok((stored, resume)) => {
+                self.stored_later_as = None;
                 self.session.handle_stored(BootClock::now(), &stored, resume);
                 self.driving.note_change();
             }
+            // A failed sync proves nothing about the next one: what arrived is not acknowledged, by this process never.
+            Err(ApplyError::Profile(error)) if !error.is_passing() => self.failed = Some(error),
             // A passing obstacle of the disk: nothing was acknowledged, so it can be tried again for ever.
             Err(ApplyError::Profile(error)) => {
-                tracing::warn!(%error, "what arrived can't be stored: trying again");
+                // The status says it, too, for as long as it lasts.
+                tracing::info!(%error, "what arrived can't be stored: trying again");
+                self.stored_later_as = Some(error.to_string());
                 self.unstored = Some((changes, BootClock::now() + STORE_RETRY));
             }
             // The server broke its own order: going on could only hide it.
@@ -231,7 +237,15 @@ impl Holding<'_> {
     }
 
     fn status(&self) -> Status {
-        Status::of(&self.session.status(), self.kernel.as_ref().filter(|_| self.line.is_some()))
+        let mut status = Status::of(&self.session.status(), self.kernel.as_ref().filter(|_| self.line.is_some()));
+        status.storing_text = self.stored_later_as.clone().filter(|_| status.storing_for_ms.is_some());
+        status
+    }
+
+    /// When figures are to be shown that move though nothing happens: how long a store takes.
+    pub(super) fn next_figures(&self) -> Option<Instant> {
+        let told = self.session.status().storing_since? + STORING_TOLD;
+        Some(self.figures_told.map_or(told, |shown| if shown < told { told } else { shown + FIGURES_PAUSE }))
     }
 
     /// Shows the status here and to other processes.
@@ -257,11 +271,31 @@ impl Holding<'_> {
         self.figures_told = Some(BootClock::now());
     }
 
+    /// Ends the line: nothing more that arrives could be acknowledged.
+    pub(super) async fn fail(&mut self, error: &ProfileError) {
+        tracing::error!(%error, "the profile fails: stopped");
+        self.session.stop(BootClock::now());
+        self.close_line();
+        for (_, asker) in std::mem::take(&mut self.asked) {
+            match asker {
+                // The asker may have gone.
+                Asker::Here(asked) => drop(asked.send(Err(AskError::Profile(error.clone())))),
+                // It is asked of whoever drives next.
+                Asker::There(_) => {}
+            }
+        }
+        self.show_others_the_end(&Status::of_failed_profile(error)).await;
+    }
+
     pub(super) async fn publish_stopped(&mut self) {
         let mut status = self.status();
         status.state = "offline".to_owned();
         status.cause = Some(Cause::StoppedByUser.name().to_owned());
-        self.tell_others(&status);
+        self.show_others_the_end(&status).await;
+    }
+
+    async fn show_others_the_end(&mut self, status: &Status) {
+        self.tell_others(status);
         // The keeper works in order: once this comes back, what was asked of it before is done.
         self.timer.set(Some(BootClock::now() + CLOSE));
         tokio::select! {

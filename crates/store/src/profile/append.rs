@@ -16,8 +16,21 @@ use super::standing::Standing;
 use super::{Profile, immediate, rooms};
 
 impl Profile {
-    /// Queues operations, in this order, with the next sequences. All of them are on disk when this returns, or none.
+    /// Queues operations, in this order, with the next sequences. All of them are on disk when this returns, or none;
+    /// after [`ProfileError::DiskFailed`] it is not known which.
     pub fn append(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
+        let _turn = self.take_turn_to_write()?;
+        self.append_all(items).map_err(|error| match error {
+            AppendError::Profile(error) => AppendError::Profile(self.failed_write(error)),
+            AppendError::Full { .. }
+            | AppendError::KeyMismatch { .. }
+            | AppendError::TooLarge { .. }
+            | AppendError::NameInvalid { .. }
+            | AppendError::UnknownOperation { .. } => error,
+        })
+    }
+
+    fn append_all(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
         let transaction = immediate(&mut self.connection)?;
         let before = Standing::load(&transaction)?;
         let standing = before.clone();

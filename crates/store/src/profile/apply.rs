@@ -24,6 +24,24 @@ impl Profile {
         at_ms: u64,
         fresh_ids: &mut dyn FnMut() -> OperationId,
     ) -> Result<Stored, ApplyError> {
+        let _turn = self.take_turn_to_write()?;
+        self.apply_all(changes, at_ms, fresh_ids).map_err(|error| match error {
+            ApplyError::Profile(error) => ApplyError::Profile(self.failed_write(error)),
+            ApplyError::AnotherLog { .. }
+            | ApplyError::NotWelcomed
+            | ApplyError::OutOfOrder { .. }
+            | ApplyError::Backwards { .. }
+            | ApplyError::StrangePage { .. }
+            | ApplyError::NotAPosition { .. } => error,
+        })
+    }
+
+    fn apply_all(
+        &mut self,
+        changes: &[Change],
+        at_ms: u64,
+        fresh_ids: &mut dyn FnMut() -> OperationId,
+    ) -> Result<Stored, ApplyError> {
         let transaction = immediate(&mut self.connection)?;
         let stored = apply_within(&transaction, changes, at_ms, fresh_ids)?;
         transaction.commit()?;

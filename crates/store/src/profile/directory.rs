@@ -26,10 +26,17 @@ pub(super) fn make(dir: &Path) -> Result<(), ProfileError> {
 /// Waits for one's turn to open the databases, which lasts until the file is dropped. SQLite's busy timeout does not
 /// cover the change of a new database to a write-ahead log, nor a damaged one's being replaced.
 pub(super) fn take_turn(dir: &Path) -> Result<File, ProfileError> {
-    let path = dir.join("open.lock");
+    let name = "open.lock";
+    let file = open_lock(dir, name)?;
+    file.lock().map_err(|error| ProfileError::Io { path: dir.join(name), kind: error.kind() })?;
+    Ok(file)
+}
+
+/// Opens a file that is there to be locked. It stays, since deleting it would let two in.
+pub(super) fn open_lock(dir: &Path, name: &str) -> Result<File, ProfileError> {
+    let path = dir.join(name);
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-    let locked = opened.and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|error| ProfileError::Io { path, kind: error.kind() })
+    opened.map_err(|error| ProfileError::Io { path, kind: error.kind() })
 }
 
 /// The empty path stands for the working directory.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use steadfast_proto::ids::{LogId, OperationId, RoomId};
 use steadfast_proto::names::NameError;
 
+use crate::sqlite;
 use crate::{SqliteError, SqliteErrorKind};
 
 /// The profile can't be opened, read or written.
@@ -28,17 +29,36 @@ pub enum ProfileError {
         /// The directory that was looked into.
         dir: PathBuf,
     },
-    /// It can't be opened, as no byte more fits beside it.
+    /// Nothing was written, as no byte more fits there.
     #[error("no space left on the disk of {}: free some", dir.display())]
     DiskFull {
         /// The profile's directory.
         dir: PathBuf,
     },
-    /// It can't be opened, as this process may not write there.
+    /// Nothing was written, as this process may not write there.
     #[error("{} can't be written: allow it, or choose another directory with --profile", dir.display())]
     NotWritable {
         /// The profile's directory.
         dir: PathBuf,
+    },
+    /// A write or a sync failed. What the disk holds is unknown, and trying again on this handle would not tell.
+    #[error("the disk of {} failed ({text}): look at it, then start again", dir.display())]
+    DiskFailed {
+        /// The profile's directory.
+        dir: PathBuf,
+        /// What SQLite said.
+        text: String,
+    },
+    /// What is there is no profile any more. It is left as it is.
+    #[error(
+        "the profile in {} is damaged ({text}): restore it from a backup, or choose another directory with --profile",
+        dir.display()
+    )]
+    Broken {
+        /// The profile's directory.
+        dir: PathBuf,
+        /// What is wrong.
+        text: String,
     },
     /// Every profile is of one name.
     #[error("{} is the profile of {found:?}, not of {asked:?}; choose another directory with --profile", dir.display())]
@@ -180,33 +200,68 @@ pub enum ApplyError {
 }
 
 impl ProfileError {
-    /// Names the directory where its owner can help: who opens a profile may not know which one it is.
-    pub(super) fn of_opening(self, dir: &Path) -> ProfileError {
-        let dir = dir.to_owned();
-        match &self {
+    /// Whether it passes once the disk has room or another process has finished: the same may be tried again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            ProfileError::DiskFull { .. } => true,
             ProfileError::Sqlite(error) => match error.kind() {
-                SqliteErrorKind::Full => ProfileError::DiskFull { dir },
-                SqliteErrorKind::ReadOnly => ProfileError::NotWritable { dir },
+                SqliteErrorKind::Full | SqliteErrorKind::Busy => true,
                 SqliteErrorKind::SyncFailed
+                | SqliteErrorKind::WriteFailed
+                | SqliteErrorKind::ReadOnly
                 | SqliteErrorKind::Corrupt
-                | SqliteErrorKind::Busy
-                | SqliteErrorKind::Other => self,
+                | SqliteErrorKind::Other => false,
             },
+            ProfileError::Io { kind, .. } => {
+                matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            ProfileError::NotThere { .. }
+            | ProfileError::NotWritable { .. }
+            | ProfileError::DiskFailed { .. }
+            | ProfileError::Broken { .. }
+            | ProfileError::OtherName { .. }
+            | ProfileError::NameInvalid { .. }
+            | ProfileError::Newer { .. }
+            | ProfileError::Foreign { .. }
+            | ProfileError::Damaged { .. } => false,
+        }
+    }
+
+    /// Names the directory where its owner can help: who uses a profile may not know which one it is.
+    pub(super) fn located(self, dir: &Path) -> ProfileError {
+        match &self {
+            ProfileError::Sqlite(error) => ProfileError::of_sqlite(dir, error).unwrap_or(self),
             ProfileError::Io { kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, .. } => {
-                ProfileError::DiskFull { dir }
+                ProfileError::DiskFull { dir: dir.to_owned() }
             }
             ProfileError::Io { kind: io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied, .. } => {
-                ProfileError::NotWritable { dir }
+                ProfileError::NotWritable { dir: dir.to_owned() }
             }
             ProfileError::Io { .. }
             | ProfileError::NotThere { .. }
             | ProfileError::DiskFull { .. }
             | ProfileError::NotWritable { .. }
+            | ProfileError::DiskFailed { .. }
+            | ProfileError::Broken { .. }
             | ProfileError::OtherName { .. }
             | ProfileError::NameInvalid { .. }
             | ProfileError::Newer { .. }
             | ProfileError::Foreign { .. }
             | ProfileError::Damaged { .. } => self,
+        }
+    }
+
+    fn of_sqlite(dir: &Path, error: &SqliteError) -> Option<ProfileError> {
+        let dir = dir.to_owned();
+        match error.kind() {
+            SqliteErrorKind::Full => Some(ProfileError::DiskFull { dir }),
+            SqliteErrorKind::WriteFailed if sqlite::has_no_room(&dir) => Some(ProfileError::DiskFull { dir }),
+            SqliteErrorKind::WriteFailed | SqliteErrorKind::SyncFailed => {
+                Some(ProfileError::DiskFailed { dir, text: error.to_string() })
+            }
+            SqliteErrorKind::ReadOnly => Some(ProfileError::NotWritable { dir }),
+            SqliteErrorKind::Corrupt => Some(ProfileError::Broken { dir, text: error.to_string() }),
+            SqliteErrorKind::Busy | SqliteErrorKind::Other => None,
         }
     }
 }
@@ -216,9 +271,11 @@ fn what_to_do(error: &SqliteError) -> String {
     match error.kind() {
         SqliteErrorKind::Full => "no space left on its disk: free some".to_owned(),
         SqliteErrorKind::ReadOnly => format!("it can't be written ({error})"),
-        SqliteErrorKind::SyncFailed | SqliteErrorKind::Corrupt | SqliteErrorKind::Busy | SqliteErrorKind::Other => {
-            error.to_string()
-        }
+        SqliteErrorKind::SyncFailed
+        | SqliteErrorKind::WriteFailed
+        | SqliteErrorKind::Corrupt
+        | SqliteErrorKind::Busy
+        | SqliteErrorKind::Other => error.to_string(),
     }
 }
 

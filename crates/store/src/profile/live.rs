@@ -14,10 +14,12 @@ use super::number::{from_row, to_row};
 use crate::sqlite::{self, Stamp};
 use crate::{SqliteError, SqliteErrorKind};
 
-const FILE: &str = "live.sqlite3";
+pub(super) const FILE: &str = "live.sqlite3";
 /// "SFlv" and the format. Another one is thrown away: nothing here is worth a conversion.
 const STAMP: Stamp = Stamp { application: 0x5346_6c76, version: 1 };
 const FLIGHTS_MAX: i64 = 100;
+/// A short write-ahead log is written over all the time, which takes no room: on a full disk the status is still told.
+const WAL_PAGES: i64 = 8;
 
 /// The part of a profile that may be lost. Its methods write at once, each in a transaction of its own.
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl Live {
 fn open(path: &Path) -> Result<Connection, SqliteError> {
     let mut connection = sqlite::open(path)?;
     connection.pragma_update(None, "synchronous", "off")?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     let sound: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
     if sound != "ok" {
         return Err(damaged());

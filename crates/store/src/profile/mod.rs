@@ -5,6 +5,7 @@
 //! - `live.sqlite3`: what may be lost with the machine's power but not with the process: see [`Live`].
 //! - `driver.lock`: who drives the link: see [`DriverLock`].
 //! - `open.lock`: held by a process while it opens the databases.
+//! - `write.lock`: held while a transaction writes to `profile.sqlite3`.
 //!
 //! Several processes use one profile at once, each thread with a [`Profile`] of its own; every writing transaction is
 //! immediate, so that they stand in line. Only the holder of the lock may call [`Profile::apply`].
@@ -38,7 +39,10 @@ mod tests;
 mod wants;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use steadfast_proto::ids::{AccountId, DeviceId, Place};
@@ -59,14 +63,21 @@ pub use steadfast_proto::session::{Identity, Resume};
 pub use wants::{Answer, Want};
 
 const FILE: &str = "profile.sqlite3";
+const WRITING: &str = "write.lock";
 /// There are about 50 different statements; the hot ones must stay prepared.
 const STATEMENTS_CACHED_MAX: usize = 64;
 
 /// One device's store. For one thread at a time; open another one for another thread.
 #[derive(Debug)]
 pub struct Profile {
+    directory: PathBuf,
     connection: Connection,
     live: Live,
+    /// Locked by who writes to the profile's database. SQLite's own waiting looks ten times a second whether it
+    /// is free: beside a writer whose every sync is slow that finds its turn by luck only.
+    writing: Arc<File>,
+    /// After a failed write or sync this handle writes no more: that it works again would prove nothing.
+    failed: Option<ProfileError>,
     /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
     rewind_seen: Cell<u64>,
 }
@@ -87,7 +98,7 @@ impl Profile {
     /// this returns, so that a device that connects is known to itself from then on. Without `fresh` nothing is made:
     /// [`ProfileError::NotThere`].
     pub fn open(dir: &Path, name: &str, fresh: Option<&Fresh>) -> Result<Profile, ProfileError> {
-        Profile::open_unnamed(dir, name, fresh).map_err(|error| error.of_opening(dir))
+        Profile::open_unnamed(dir, name, fresh).map_err(|error| error.located(dir))
     }
 
     /// The same, with errors that don't say what the directory lacks.
@@ -102,23 +113,35 @@ impl Profile {
         } else if !path.exists() {
             return Err(not_there());
         }
-        let _turn = directory::take_turn(dir)?;
+        let turn = directory::take_turn(dir)?;
+        schema::refuse_emptied(&path)?;
         // Before the usual way of opening, which writes to an empty file.
         if fresh.is_none() && schema::is_blank(&path)? {
             return Err(not_there());
         }
         let mut connection = sqlite::open(&path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
-        let transaction = immediate(&mut connection)?;
-        if schema::prepare(&transaction, &path)? {
+        // One that is made already is looked at without a transaction: a writer may be at a disk that stalls.
+        if !schema::is_ours(&connection, &path)? {
+            let transaction = immediate(&mut connection)?;
+            schema::prepare(&transaction)?;
             insert_identity(&transaction, &asked, fresh.ok_or_else(not_there)?)?;
+            transaction.commit()?;
         }
-        let identity = standing::identity(&transaction)?;
-        transaction.commit()?;
+        let identity = standing::identity(&connection)?;
         if names::folded(&identity.name).ok().as_ref() != Some(&asked_folded) {
             return Err(ProfileError::OtherName { dir: dir.to_owned(), found: identity.name, asked });
         }
-        Ok(Profile { connection, live: Live::open(dir)?, rewind_seen: Cell::new(0) })
+        let live = Live::open(dir)?;
+        let writing = Arc::new(directory::open_lock(dir, WRITING)?);
+        drop(turn);
+        if fresh.is_some() {
+            // What an earlier run could not sync may be in the page cache only: what is believed, and told to the
+            // server, is synced first.
+            sqlite::checkpoint_passive(&connection)?;
+        }
+        let directory = dir.to_owned();
+        Ok(Profile { directory, connection, live, writing, failed: None, rewind_seen: Cell::new(0) })
     }
 
     /// Who this device is.
@@ -138,6 +161,26 @@ impl Profile {
         Ok(standing::Standing::load(&self.connection)?.place)
     }
 
+    /// Waits for the turn to write, behind whoever writes now, however slow its disk is; the turn ends when the value
+    /// is dropped. Refuses after a failed write or sync.
+    fn take_turn_to_write(&self) -> Result<WritingTurn, ProfileError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let failed = |error: io::Error| ProfileError::Io { path: self.directory.join(WRITING), kind: error.kind() };
+        self.writing.lock().map_err(failed)?;
+        Ok(WritingTurn(Arc::clone(&self.writing)))
+    }
+
+    /// What an error of a write means.
+    fn failed_write(&mut self, error: ProfileError) -> ProfileError {
+        let error = error.located(&self.directory);
+        if matches!(error, ProfileError::DiskFailed { .. }) {
+            self.failed = Some(error.clone());
+        }
+        error
+    }
+
     /// Status, wishes and drops: what the processes of this profile tell each other.
     pub fn live(&self) -> &Live {
         &self.live
@@ -147,6 +190,18 @@ impl Profile {
     /// made for polling. It says nothing to another `Profile`.
     pub fn version(&self) -> Result<i64, ProfileError> {
         Ok(data_version(&self.connection)?.wrapping_add(self.live.version()?))
+    }
+}
+
+/// The right to write, until it is dropped.
+#[derive(Debug)]
+struct WritingTurn(Arc<File>);
+
+impl Drop for WritingTurn {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the writing lock was not given back: others wait until this process ends");
+        }
     }
 }
 

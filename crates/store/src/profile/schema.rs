@@ -20,21 +20,37 @@ pub(super) fn is_blank(path: &Path) -> Result<bool, ProfileError> {
     Ok(Stamp::read(&connection)? == UNSTAMPED && tables(&connection)? == 0)
 }
 
-/// Makes the tables in an empty database. Answers whether it was empty. To be called in a transaction.
-pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<bool, ProfileError> {
+/// Refuses a database at `path` that was emptied after it had been a profile's: made anew, it would be another device
+/// without the messages of the old one. Its companion is made after it.
+pub(super) fn refuse_emptied(path: &Path) -> Result<(), ProfileError> {
+    let is_empty = |path: &Path| path.metadata().is_ok_and(|found| found.len() == 0);
+    if !is_empty(path) || !path.with_file_name(super::live::FILE).exists() {
+        return Ok(());
+    }
+    let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+    Err(ProfileError::Broken { dir, text: format!("{} is empty", super::FILE) })
+}
+
+/// Whether the database has our tables; not yet, if it is empty. Anybody else's is refused. Only reads.
+pub(super) fn is_ours(connection: &Connection, path: &Path) -> Result<bool, ProfileError> {
     let stamp = Stamp::read(connection)?;
     if stamp.application == APPLICATION {
         if stamp.version > VERSION {
             return Err(ProfileError::Newer { path: path.to_owned(), found: stamp.version, known: VERSION });
         }
-        return Ok(false);
+        return Ok(true);
     }
     if stamp != UNSTAMPED || tables(connection)? != 0 {
         return Err(ProfileError::Foreign { path: path.to_owned() });
     }
+    Ok(false)
+}
+
+/// Makes the tables in an empty database. To be called in a transaction.
+pub(super) fn prepare(connection: &Connection) -> Result<(), ProfileError> {
     connection.execute_batch(TABLES)?;
     Stamp { application: APPLICATION, version: VERSION }.write(connection)?;
-    Ok(true)
+    Ok(())
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<i64> {

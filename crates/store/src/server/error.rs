@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sqlite::{SqliteError, SqliteErrorKind};
+use crate::sqlite::{self, SqliteError, SqliteErrorKind};
 
 /// Why a store can't be opened. Each is one line for whoever started the server, and says what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -59,6 +59,15 @@ pub enum OpenError {
         path: PathBuf,
         /// Where it was noticed; 0 if not at an entry.
         position: u64,
+    },
+    /// There was a log, as the index beside it tells. Nothing was written.
+    #[error(
+        "{} is missing or empty, though there was a log: restore it from a backup, or name another directory",
+        .path.display()
+    )]
+    Emptied {
+        /// The file.
+        path: PathBuf,
     },
     /// The file system refused for another reason.
     #[error("{}: {kind}", .path.display())]
@@ -157,9 +166,11 @@ impl OpenError {
             SqliteErrorKind::Full => OpenError::Full { path },
             SqliteErrorKind::ReadOnly => OpenError::ReadOnly { path },
             SqliteErrorKind::Corrupt => OpenError::Damaged { path, position: 0 },
-            SqliteErrorKind::SyncFailed | SqliteErrorKind::Busy | SqliteErrorKind::Other => {
-                OpenError::Sqlite { path, source }
-            }
+            SqliteErrorKind::WriteFailed if path.parent().is_some_and(sqlite::has_no_room) => OpenError::Full { path },
+            SqliteErrorKind::WriteFailed
+            | SqliteErrorKind::SyncFailed
+            | SqliteErrorKind::Busy
+            | SqliteErrorKind::Other => OpenError::Sqlite { path, source },
         }
     }
 
@@ -183,14 +194,18 @@ impl OpenError {
     }
 }
 
-impl From<SqliteError> for CommitError {
-    fn from(error: SqliteError) -> Self {
+impl CommitError {
+    /// What an error means to a store in this directory.
+    pub(super) fn sqlite(directory: &Path, error: SqliteError) -> Self {
         match error.kind() {
             SqliteErrorKind::Full => CommitError::Full,
             SqliteErrorKind::SyncFailed => CommitError::SyncFailed,
-            SqliteErrorKind::ReadOnly | SqliteErrorKind::Corrupt | SqliteErrorKind::Busy | SqliteErrorKind::Other => {
-                CommitError::Other(error)
-            }
+            SqliteErrorKind::WriteFailed if sqlite::has_no_room(directory) => CommitError::Full,
+            SqliteErrorKind::WriteFailed
+            | SqliteErrorKind::ReadOnly
+            | SqliteErrorKind::Corrupt
+            | SqliteErrorKind::Busy
+            | SqliteErrorKind::Other => CommitError::Other(error),
         }
     }
 }
@@ -201,6 +216,7 @@ impl From<SqliteError> for FoldError {
             SqliteErrorKind::Full => FoldError::Full,
             SqliteErrorKind::Corrupt => FoldError::Damaged,
             SqliteErrorKind::SyncFailed
+            | SqliteErrorKind::WriteFailed
             | SqliteErrorKind::ReadOnly
             | SqliteErrorKind::Busy
             | SqliteErrorKind::Other => FoldError::Other(error),
@@ -226,6 +242,7 @@ impl ReadError {
             SqliteErrorKind::Corrupt => damaged,
             SqliteErrorKind::Full
             | SqliteErrorKind::SyncFailed
+            | SqliteErrorKind::WriteFailed
             | SqliteErrorKind::ReadOnly
             | SqliteErrorKind::Busy
             | SqliteErrorKind::Other => ReadError::Other(error),

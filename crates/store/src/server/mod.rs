@@ -132,7 +132,7 @@ impl Store {
         }
         let head = log::check(commit, self.head())?;
         if let Err(error) = self.write(commit, head) {
-            let error = CommitError::from(error);
+            let error = CommitError::sqlite(&self.directory, error);
             self.sync_failed = error == CommitError::SyncFailed;
             return Err(error);
         }

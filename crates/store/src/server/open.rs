@@ -31,6 +31,7 @@ pub(super) fn open(directory: PathBuf, fresh_log_id: LogId) -> Result<(Store, Re
     make_directory(&directory).map_err(|error| OpenError::io(&directory, &error))?;
     let lock = Arc::new(DirectoryLock::take(&directory)?);
     let path = log_path(&directory);
+    refuse_emptied(&path, &index_path(&directory))?;
     let connection = open_log(&path, fresh_log_id)?;
     let recovered = log::recover(&connection).map_err(|error| OpenError::read(&path, error))?;
 
@@ -94,6 +95,16 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(parent)?.sync_all()?;
     Ok(())
+}
+
+/// Refuses a log that is gone or was emptied: made anew, it would be another log, which no client goes on with. The
+/// index is made after the log.
+fn refuse_emptied(log: &Path, index: &Path) -> Result<(), OpenError> {
+    let has_something = log.metadata().is_ok_and(|found| found.len() > 0);
+    if has_something || !index.exists() {
+        return Ok(());
+    }
+    Err(OpenError::Emptied { path: log.to_owned() })
 }
 
 fn open_log(path: &Path, fresh_log_id: LogId) -> Result<Connection, OpenError> {

@@ -11,6 +11,7 @@ mod process;
 mod random;
 mod root;
 mod server;
+mod strace;
 mod world;
 
 pub(crate) use clock::{Stopwatch, pause, wait_until};
@@ -19,10 +20,11 @@ pub(crate) use feeder::Feeder;
 pub(crate) use log::{Log, Printed, assert_stored};
 pub(crate) use member::Member;
 pub(crate) use network::{Direction, Network};
-pub(crate) use process::Process;
+pub(crate) use process::{Ended, Process};
 pub(crate) use random::Random;
 pub(crate) use root::{Tmpfs, command, is_root};
 pub(crate) use server::Server;
+pub(crate) use strace::Injection;
 pub(crate) use world::World;
 
 use std::time::Duration;

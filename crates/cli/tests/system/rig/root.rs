@@ -36,6 +36,11 @@ impl Tmpfs {
         &self.0
     }
 
+    /// Another size, with what is on it.
+    pub(crate) fn resize(&self, size: &str) {
+        command("mount", &["-o", &format!("remount,size={size}"), &self.0.display().to_string()]);
+    }
+
     /// Takes all the room that is left with a file; removing it frees the room.
     pub(crate) fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");

@@ -57,6 +57,11 @@ impl Server {
         process.kill();
     }
 
+    /// Waits until it has ended by itself, with this exit code.
+    pub(crate) fn wait_to_end(&mut self, code: i32, bound: Duration) -> Ended {
+        self.process.take().expect("the server runs").wait(bound).expect_code(code)
+    }
+
     /// SIGTERM, and waits until it has ended in good order.
     pub(crate) fn stop(&mut self) -> Ended {
         let process = self.process.take().expect("the server runs");

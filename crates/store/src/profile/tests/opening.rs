@@ -67,20 +67,57 @@ fn a_profile_that_is_there_is_opened_without_a_fresh_identity() {
 
 #[test]
 fn a_full_disk_and_one_that_takes_no_writes_are_named_with_what_to_do() {
-    let of_opening = |code| {
+    let located = |code| {
         let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
-        ProfileError::from(error).of_opening(Path::new("/p")).to_string()
+        ProfileError::from(error).located(Path::new("/p")).to_string()
     };
     let full = "no space left on the disk of /p: free some";
-    assert_eq!(of_opening(rusqlite::ffi::SQLITE_FULL), full);
-    assert_eq!(of_opening(rusqlite::ffi::SQLITE_IOERR_SHMSIZE), full);
-    assert!(of_opening(rusqlite::ffi::SQLITE_READONLY).starts_with("/p can't be written"));
-    let io = |kind| ProfileError::Io { path: "/p/open.lock".into(), kind }.of_opening(Path::new("/p")).to_string();
+    assert_eq!(located(rusqlite::ffi::SQLITE_FULL), full);
+    assert_eq!(located(rusqlite::ffi::SQLITE_IOERR_SHMSIZE), full);
+    assert!(located(rusqlite::ffi::SQLITE_READONLY).starts_with("/p can't be written"));
+    let io = |kind| ProfileError::Io { path: "/p/open.lock".into(), kind }.located(Path::new("/p")).to_string();
     assert_eq!(io(std::io::ErrorKind::StorageFull), full);
     assert!(io(std::io::ErrorKind::PermissionDenied).starts_with("/p can't be written"));
     let later =
         ProfileError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None));
     assert_eq!(later.to_string(), "the profile's database: no space left on its disk: free some");
+}
+
+#[test]
+fn a_profile_that_was_emptied_cut_short_or_overwritten_is_refused_unchanged() {
+    let emptied = |_: &[u8]| Vec::new();
+    let cut_short = |was: &[u8]| was[..was.len() / 2].to_vec();
+    let overwritten = |was: &[u8]| vec![b'x'; was.len()];
+    for spoil in [&emptied as &dyn Fn(&[u8]) -> Vec<u8>, &cut_short, &overwritten] {
+        let (dir, profile) = new_profile();
+        drop(profile);
+        let path = dir.path().join(FILE);
+        let spoilt = spoil(&std::fs::read(&path).expect("a file"));
+        std::fs::write(&path, &spoilt).expect("a file");
+        for fresh in [None, Some(fresh())] {
+            let error = Profile::open(dir.path(), "ann", fresh.as_ref()).expect_err("damaged");
+            assert!(matches!(error, ProfileError::Broken { .. }), "{error}");
+            assert_eq!(std::fs::read(&path).expect("a file"), spoilt, "nothing was written");
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_write_or_sync_a_profile_takes_no_more() {
+    for code in [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_WRITE] {
+        let (dir, mut profile) = new_profile();
+        let failure = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let failed = profile.failed_write(failure.into());
+        let words = failed.to_string();
+        assert!(words.contains(&dir.path().display().to_string()) && words.contains("start again"), "{words}");
+        assert!(!failed.is_passing());
+        assert_eq!(profile.append(&[]), Err(AppendError::Profile(failed.clone())));
+        assert_eq!(profile.apply(&[], 1, &mut || OperationId(1)), Err(ApplyError::Profile(failed)));
+    }
+    let (_dir, mut profile) = new_profile();
+    let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    assert!(profile.failed_write(full.into()).is_passing());
+    assert_eq!(profile.append(&[]), Ok(Vec::new()), "a full disk passes");
 }
 
 #[cfg(unix)]

@@ -133,6 +133,22 @@ fn a_process_that_died_while_it_made_the_store_is_no_obstacle() {
 }
 
 #[test]
+fn a_log_that_is_gone_or_emptied_is_not_made_anew() {
+    let gone = |path: &Path| std::fs::remove_file(path).expect("a log");
+    let emptied = |path: &Path| std::fs::write(path, []).expect("a log");
+    for spoil in [&gone as &dyn Fn(&Path), &emptied] {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open_in(dir.path()));
+        let path = log_path(dir.path());
+        spoil(&path);
+        let before = std::fs::read(&path).ok();
+        let error = Store::open(dir.path(), LogId([9; 16])).err();
+        assert_eq!(error, Some(OpenError::Emptied { path: path.clone() }));
+        assert_eq!(std::fs::read(&path).ok(), before, "nothing was written");
+    }
+}
+
+#[test]
 fn a_log_that_contradicts_itself_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = log_path(directory.path());

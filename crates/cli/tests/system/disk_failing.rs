@@ -1,0 +1,103 @@
+//! A disk that fails: a sync that reports an error proves that nothing is known any more, so who meets it acknowledges
+//! nothing and ends, and the next start goes on.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use crate::rig::{
+    Ended, Feeder, Injection, Log, Printed, SOON, World, assert_stored, is_root, line_of, lines_of, wait_until,
+};
+
+#[test]
+fn a_server_whose_sync_fails_acknowledges_nothing_more_and_ends_and_a_restart_loses_nothing() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let mut server = world.serve();
+    let ann = world.member("ann", &server);
+    let mut send = ann.start_send(&["--json"]);
+    let feeder = Feeder::start(send.input(), "ann", 0, Duration::from_millis(2));
+    send.wait_to_print(50, SOON);
+
+    let strace = Injection::fail_syncs(server.process());
+    let ended = server.wait_to_end(1, SOON);
+    drop(strace);
+    let words = ended.err.last().expect("it says why");
+    assert!(words.contains("a sync of the log failed") && words.contains("start again"), "{words}");
+    let acknowledged = send.out.count();
+
+    server.restart();
+    let lines = lines_of("ann", 0, feeder.stop());
+    let printed = Printed::of_lines(&send.wait(SOON).expect_code(0).out);
+    eprintln!("{acknowledged} of {} lines were acknowledged when the server ended", lines.len());
+    assert_eq!(printed.len(), lines.len(), "each line is acknowledged once");
+    let log = assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
+    log.assert_printed("ann", &printed);
+}
+
+#[test]
+fn a_tail_whose_sync_fails_acknowledges_nothing_more_and_ends_and_the_next_one_goes_on() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    bob.send_lines(&lines_of("bob", 0, 10), &[]).expect_code(0);
+    tail.wait_to_print(10, SOON);
+
+    let strace = Injection::fail_syncs(&tail);
+    bob.send_lines(&lines_of("bob", 10, 10), &[]).expect_code(0);
+    let ended = tail.wait(SOON).expect_code(1);
+    drop(strace);
+    assert_disk_blamed(&ended, &ann.profile().display().to_string());
+    assert_eq!(ended.out.len(), 10, "what was not stored was not shown");
+    let status = ann.status();
+    assert_eq!((status.text("state"), status.text("cause")), (Some("offline"), Some("store_failed")));
+
+    let again = ann.start_tail(&[]).wait(SOON).expect_code(0);
+    let printed = Log::of_lines(&[ended.out, again.out].concat());
+    let lines = lines_of("bob", 0, 20);
+    printed.assert_has("bob", &lines);
+    assert_stored(&world.member("witness", &server), &[ann], &[("bob", lines)]);
+}
+
+#[test]
+fn a_send_whose_sync_fails_says_what_is_not_known_and_ends_and_the_next_one_goes_on() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let mut send = ann.start_send(&["--json"]);
+    let mut input = send.input();
+    writeln!(input, "{}", line_of("ann", 0)).expect("the send reads");
+    send.wait_to_print(1, SOON);
+    let position = Printed::of_lines(&send.out.so_far())[0].position;
+    wait_until("its own line is back", SOON, || (ann.status().number("position") >= Some(position)).then_some(()));
+
+    let strace = Injection::fail_syncs(&send);
+    writeln!(input, "{}", line_of("ann", 1)).expect("the send reads");
+    let ended = send.wait(SOON).expect_code(1);
+    drop(strace);
+    assert_disk_blamed(&ended, "whether anything was queued from line 2 on is not known");
+    assert_eq!(ended.out.len(), 1, "what was not stored is not said to be");
+
+    ann.send_lines(&lines_of("ann", 2, 1), &[]).expect_code(0);
+    let log = world.member("witness", &server).read_from_start();
+    log.assert_ordered();
+    eprintln!("stored: {:?}", log.texts());
+    assert_eq!((log.texts().first(), log.texts().last()), (Some(&"ann 0"), Some(&"ann 2")));
+    assert!(log.texts().len() <= 3, "{:?}", log.texts());
+}
+
+#[track_caller]
+fn assert_disk_blamed(ended: &Ended, part: &str) {
+    let words = ended.err.last().expect("it says why");
+    let says = |what: &str| words.contains(what);
+    assert!(says("the disk of") && says("failed") && says("start again") && says(part), "{words}");
+}

@@ -1,0 +1,45 @@
+//! A member's disk is slow all the time: its status says so, its line does not suffer, and all is right.
+
+use std::time::Duration;
+
+use crate::rig::{Injection, Log, SOON, Stopwatch, World, assert_stored, is_root, lines_of, wait_until};
+
+/// What every sync takes longer.
+const SLOW: Duration = Duration::from_millis(300);
+
+#[test]
+fn a_disk_on_which_every_sync_is_slow_costs_no_line_and_the_status_tells() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    tail.wait_to_print(1, SOON);
+
+    let strace = Injection::slow_syncs(&tail, SLOW);
+    let started = Stopwatch::start();
+    let mut send = bob.start_send(&["--json"]);
+    let feeder = crate::rig::Feeder::start(send.input(), "bob", 0, Duration::from_millis(5));
+    let told = wait_until("the status tells that storing takes", SOON, || {
+        let status = ann.status();
+        assert_eq!(status.text("state"), Some("online"), "a slow disk is no drop");
+        status.number("storing_for_ms")
+    });
+    let lines = lines_of("bob", 0, feeder.stop());
+    send.wait(SOON).expect_code(0);
+    // Somebody else of this profile, on the same slow disk: what it queues is sent by the one that drives.
+    ann.send_lines(&lines_of("ann", 0, 3), &[]).expect_code(0);
+    tail.wait_to_print(1 + lines.len() + 3, 3 * SOON);
+    eprintln!("told {told} ms; {} lines after {:?}", lines.len() + 3, started.elapsed());
+    drop(strace);
+
+    assert_eq!(ann.status().drops(), [], "a slow disk is no drop");
+    let bobs = [lines_of("bob", 0, 1), lines].concat();
+    Log::of_lines(&tail.kill().out).assert_has("bob", &bobs);
+    let sent = [("bob", bobs), ("ann", lines_of("ann", 0, 3))];
+    assert_stored(&world.member("witness", &server), &[ann, bob], &sent);
+}

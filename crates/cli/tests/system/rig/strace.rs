@@ -1,0 +1,48 @@
+//! A disk that misbehaves: system calls of a running process are delayed, or fail, until the value is dropped.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::SOON;
+use super::process::Process;
+
+const SYNCS: &str = "fsync,fdatasync";
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Injection(#[expect(dead_code, reason = "held until the fault is over")] Process);
+
+impl Injection {
+    /// The first sync of each thread takes this much longer.
+    pub(crate) fn stall_next_sync(of: &Process, delay: Duration) -> Self {
+        Self::attach(of, SYNCS, &format!("delay_enter={}:when=1", delay.as_micros()), &[])
+    }
+
+    /// Each sync takes this much longer.
+    pub(crate) fn slow_syncs(of: &Process, delay: Duration) -> Self {
+        Self::attach(of, SYNCS, &format!("delay_enter={}", delay.as_micros()), &[])
+    }
+
+    /// Each sync fails, as on a device that is broken.
+    pub(crate) fn fail_syncs(of: &Process) -> Self {
+        Self::attach(of, SYNCS, "error=EIO", &[])
+    }
+
+    /// Each write to one of these files fails with this error.
+    pub(crate) fn fail_writes(of: &Process, error: &str, files: &[&Path]) -> Self {
+        Self::attach(of, "write,pwrite64", &format!("error={error}"), files)
+    }
+
+    fn attach(of: &Process, calls: &str, fault: &str, files: &[&Path]) -> Self {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-e", &format!("trace={calls}")]);
+        command.args(["-e", &format!("inject={calls}:{fault}"), "-o", "/dev/null"]);
+        for file in files {
+            command.arg("-P").arg(file);
+        }
+        let strace = Process::start(command.arg("-p").arg(of.id().to_string()));
+        strace.wait_to_say("attached", SOON);
+        Self(strace)
+    }
+}
