@@ -12,6 +12,7 @@ mod line_cut;
 mod line_cut_often;
 mod network_change;
 mod reading;
+mod restart_under_load;
 mod restored_server;
 mod rolled_back;
 mod sending;
