@@ -1,5 +1,7 @@
 //! `steadfast serve`
 
+mod limits;
+
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::Exit;
 use crate::options::KernelOptions;
 use crate::output;
+use limits::LimitOptions;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -27,9 +30,8 @@ pub(crate) struct Options {
     #[arg(long, env = "STEADFAST_ACTIVE_BOUND", value_name = "D", default_value = "3s",
           value_parser = humantime::parse_duration)]
     active_bound: Duration,
-    /// Connections at a time
-    #[arg(long, env = "STEADFAST_CONNECTIONS_MAX", value_name = "N", default_value_t = 18_000)]
-    connections_max: usize,
+    #[command(flatten)]
+    limits: LimitOptions,
     #[command(flatten)]
     kernel: KernelOptions,
 }
@@ -64,7 +66,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
         sign_up,
         active_bound: options.active_bound,
         kernel: options.kernel.liveness(),
-        connections_max: options.connections_max,
+        limits: options.limits.limits(),
         ..Config::default()
     };
     let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);

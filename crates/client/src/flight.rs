@@ -38,7 +38,7 @@ pub struct Loss {
     pub silent_for_ms: u64,
     /// When the first ping of the final silence left.
     pub suspected_at_ms: Option<u64>,
-    /// How many pings of the final silence left.
+    /// How many pings had no answer.
     pub pings: u32,
     /// The silence that would have meant death then, in milliseconds.
     pub bound_ms: u64,

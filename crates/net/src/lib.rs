@@ -3,6 +3,7 @@
 
 pub mod cause;
 pub mod clock;
+pub mod descriptors;
 pub mod driver;
 pub mod network;
 #[allow(unsafe_code, reason = "system calls; the only place, and each use says why it is sound")]

@@ -1,8 +1,12 @@
 //! A client that asks for more than it reads, sends half of what it begins, or wears a room out, has a bounded cost.
 
 use steadfast_proto::codec::{self, Decoder};
-use steadfast_proto::hub::connection::{Admission, Event, StoredChunk, check_hello};
-use steadfast_proto::hub::{Answer, Connection, Draft, Hub, NewEntry, Origin, SignUp, State};
+use steadfast_proto::hub::connection::{
+    Admission, CLIENT_BYTES_MAX, Ending, Event, FRAME_BYTES, StoredChunk, check_hello,
+};
+use steadfast_proto::hub::{
+    Answer, BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, Connection, Draft, Hub, NewEntry, Origin, SignUp, State,
+};
 use steadfast_proto::ids::{AccountId, DeviceId, LogId, Term};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{
@@ -20,7 +24,11 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
-        let mut scene = Self { hub: Hub::new(State::empty(LogId([7; 16])), 8 << 20), log: Vec::new() };
+        Self::with_rings(8 << 20)
+    }
+
+    fn with_rings(ring_bytes_max: usize) -> Self {
+        let mut scene = Self { hub: Hub::new(State::empty(LogId([7; 16])), ring_bytes_max), log: Vec::new() };
         scene.batch(|draft| draft.open_term(Term(5)));
         for (number, name) in NAMES.iter().enumerate() {
             let device_id = device(number);
@@ -52,7 +60,10 @@ impl Scene {
     }
 
     fn connect(&mut self, person: usize) -> Connection {
-        let mut connection = Connection::new(Duration::from_secs(3), Duration::from_secs(15), START);
+        self.greet(person, accepted())
+    }
+
+    fn greet(&mut self, person: usize, mut connection: Connection) -> Connection {
         let hello = wire::Hello {
             version_min: 1,
             version_max: 1,
@@ -100,6 +111,10 @@ impl Scene {
     }
 }
 
+fn accepted() -> Connection {
+    Connection::new(Duration::from_secs(3), Duration::from_secs(15), START)
+}
+
 fn device(person: usize) -> DeviceId {
     DeviceId([person as u8 + 1; 16])
 }
@@ -128,7 +143,8 @@ fn send(room: u64, bytes: usize) -> Body {
 
 fn farewell(connection: &mut Connection) -> Option<ByeReason> {
     std::iter::from_fn(|| connection.poll_event()).find_map(|event| match event {
-        Event::Close(reason) => Some(reason),
+        Event::Close(Ending::Said { reason, .. }) => Some(reason),
+        Event::Close(Ending::Found(error)) => Some(error.bye_reason()),
         _ => None,
     })
 }
@@ -240,4 +256,66 @@ fn a_page_over_a_gap_that_may_not_be_read_says_where_to_ask_on() {
     let second = page(&mut scene, first.next_sequence, &rest);
     let is_message = |entry: &wire::Entry| matches!(entry.what, Some(What::Message(_)));
     assert_eq!((second.entries.iter().filter(|e| is_message(e)).count(), second.next_sequence), (1, 0));
+}
+
+#[test]
+fn the_least_frame_that_a_server_can_be_set_to_takes_every_valid_operation_and_a_larger_one_hears_the_limit() {
+    let largest = |bytes| Op {
+        sequence: u64::MAX,
+        id: u64::MAX,
+        confirmed_through: u64::MAX,
+        composed_at_ms: u64::MAX,
+        body: Some(Body::Send(wire::Send {
+            room: Some(RoomRef { by: Some(By::EnteredBy(u64::MAX)) }),
+            body: vec![0; bytes].into(),
+            content_type: "x".repeat(CONTENT_TYPE_BYTES_MAX),
+        })),
+    };
+    let mut scene = Scene::set();
+    let mut connection = accepted();
+    connection.set_limits(0, START + Duration::from_secs(10));
+    let mut connection = scene.greet(0, connection);
+    connection.handle_bytes(START, &bytes_of(Kind::Op(largest(BODY_BYTES_MAX))), &mut scene.hub);
+    assert!(matches!(connection.poll_event(), Some(Event::Submit(_))), "0 counts as the least");
+
+    connection.handle_bytes(START, &bytes_of(Kind::Op(largest(*FRAME_BYTES.start() as usize))), &mut scene.hub);
+    let said = scene.drain(&mut connection).into_iter().find_map(|kind| match kind {
+        Kind::Bye(bye) => Some(bye),
+        _ => None,
+    });
+    let said = said.expect("it says goodbye");
+    assert_eq!(said.reason(), ByeReason::ProtocolError);
+    assert_eq!(said.text, "this server takes frames of at most 67584 bytes");
+}
+
+#[test]
+fn a_stranger_has_the_time_that_the_server_is_set_to_and_one_who_greeted_has_no_such_bound() {
+    let until = START + Duration::from_secs(2);
+    let mut scene = Scene::set();
+    let mut silent = accepted();
+    silent.set_limits(CLIENT_BYTES_MAX, until);
+    assert_eq!(silent.poll_timeout().0, until);
+    silent.handle_timeout(until, &mut scene.hub);
+    assert_eq!(farewell(&mut silent), Some(ByeReason::HandshakeTimeout));
+
+    let mut greeted = accepted();
+    greeted.set_limits(CLIENT_BYTES_MAX, until);
+    let greeted = scene.greet(0, greeted);
+    assert!(greeted.poll_timeout().0 > until);
+}
+
+#[test]
+fn a_catch_up_that_the_store_has_no_time_for_is_asked_for_again_with_the_next_bytes() {
+    let mut scene = Scene::with_rings(1);
+    let room = scene.op(0, 1, enter()).room;
+    let mut connection = scene.connect(0);
+    scene.drain(&mut connection);
+    scene.op(0, 2, send(room, 9));
+    let asked = |connection: &mut Connection| matches!(connection.poll_event(), Some(Event::ReadChunks { .. }));
+    scene.drain(&mut connection);
+    assert!(asked(&mut connection), "a ring of one byte holds nothing");
+    connection.handle_chunks_busy();
+    assert!(connection.poll_event().is_none(), "not before there is something to send");
+    scene.drain(&mut connection);
+    assert!(asked(&mut connection));
 }

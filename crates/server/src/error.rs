@@ -37,6 +37,17 @@ pub enum ServeError {
     /// The log could not be written for a reason that a wait does not mend.
     #[error("the log can't be written any more: {0}")]
     Commit(CommitError),
+    /// The process may have too few descriptors to serve anybody.
+    #[error(
+        "this process may have {allowed} files open, and a server needs {needed} at least: raise the limit (ulimit -n, \
+         or LimitNOFILE= of a systemd unit)"
+    )]
+    Descriptors {
+        /// How many it may have.
+        allowed: u64,
+        /// How many it needs for one connection.
+        needed: u64,
+    },
     /// The operating system refused something that a server needs.
     #[error("the system refused: {0}")]
     System(String),

@@ -2,61 +2,66 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use sha2::{Digest as _, Sha256};
-use steadfast_net::clock::{BootClock, wall_ms};
+use steadfast_net::clock::{BootClock, Timers, wall_ms};
 use steadfast_net::driver::{Core, Driver};
-use steadfast_proto::hub::connection::{Admission, Event, check_hello};
+use steadfast_net::tcp::Applied;
+use steadfast_proto::hub::connection::{Admission, Ending, Event, check_hello};
 use steadfast_proto::hub::{Answer, Connection, ReaderId, SignUp};
 use steadfast_proto::ids::AccountId;
+use steadfast_proto::names;
 use steadfast_proto::session::Cause;
 use steadfast_proto::time::{Duration, Instant};
-use steadfast_proto::wire::{ByeReason, Hello, Hold, HoldCause, Refusal};
+use steadfast_proto::wire::{ByeReason, Hello, History, Hold, HoldCause, Refusal};
 use tokio::net::TcpStream;
 
+use crate::config::{Config, SignUpPolicy};
+use crate::door::Pass;
+use crate::flight::{End, Flight, Traffic, Who};
 use crate::mailbox::{Letter, Mailbox};
-use crate::reading::Read;
-use crate::shared::{Shared, SignUpPolicy};
+use crate::reading::{Busy, Read};
+use crate::shared::Shared;
 use crate::submission::{Submission, Submitted};
 
 /// How long a client should wait when the sequencer has too much.
 const OVERLOADED_RETRY_MS: u32 = 100;
+/// How long a stranger should wait who made way for others.
+const MAKE_WAY_RETRY_MS: u32 = 2_000;
+/// How soon a store is asked again that had too many reads waiting.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 /// When a client of a server that stops should come back, and how far the clients are spread.
 const DRAINING_RETRY_MS: u32 = 500;
 /// How long a farewell may take to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// A connection as it was accepted.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) peer: SocketAddr,
+    pub(crate) at: Instant,
+    /// What the kernel applied, if it was asked.
+    pub(crate) kernel: Option<Arc<Applied>>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    /// Its place, which is given back with it.
+    pub(crate) pass: Pass,
+}
+
 /// Runs a connection until it ends.
-pub(crate) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    let now = BootClock::now();
-    let core = Connection::new(shared.config.active_bound, shared.config.idle_bound, now);
-    let mut link = LinkCore {
-        core,
-        shared: Arc::clone(&shared),
-        mailbox: Arc::default(),
-        registered: None,
-        closing: None,
-        transmit: Vec::new(),
-    };
+pub(crate) async fn run(stream: TcpStream, accepted: Accepted, shared: Arc<Shared>) {
+    let mut link = LinkCore::new(accepted, shared);
     let mut driver = Driver::new(stream);
     let cause = drive(&mut driver, &mut link).await;
-    let (account, _) = link.core.device();
-    match &cause {
-        Some(cause) => tracing::info!(%peer, %account, cause = cause.name(), "connection lost: {cause}"),
-        None => tracing::info!(%peer, %account, reason = ?link.closing, "connection closed"),
-    }
-    link.leave();
-    shared.connections.fetch_sub(1, Ordering::Relaxed);
+    link.record(cause.as_ref());
 }
 
 /// Gives why the connection was lost, or nothing if this side closed it.
 async fn drive(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
-    let mut timer = link.shared.timers.register();
-    let mut draining = link.shared.draining.clone();
-    let mailbox = Arc::clone(&link.mailbox);
+    let mut timer = link.shared.services.timers.register();
+    let mut draining = link.shared.services.draining.clone();
+    let mailbox = Arc::clone(&link.accepted.mailbox);
     loop {
-        timer.set(Some(link.core.poll_timeout().0));
+        timer.set(Some(link.next_deadline()));
         let moved = tokio::select! {
             ready = driver.ready() => match ready {
                 Ok(()) => driver.on_ready(link),
@@ -67,31 +72,33 @@ async fn drive(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
                 driver.on_writable(link)
             }
             _ = timer.expired() => driver.on_deadline(link),
-            _ = draining.wait_for(|draining| *draining), if link.closing.is_none() => {
+            _ = draining.wait_for(|draining| *draining), if link.ending.is_none() => {
                 link.say_draining();
                 driver.on_writable(link)
             }
         };
         if let Err(cause) = moved {
-            return if link.closing.is_some() { None } else { Some(cause) };
+            return if link.ending.is_some() { None } else { Some(cause) };
         }
-        if link.closing.is_some() {
-            return farewell(driver, link).await;
+        if link.ending.is_some() {
+            let timers = link.shared.services.timers.clone();
+            farewell(driver, link, &timers).await;
+            return None;
         }
     }
 }
 
 /// Lets what was said last leave, for a moment.
-async fn farewell(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
-    let mut timer = link.shared.timers.register();
+pub(crate) async fn farewell(driver: &mut Driver, core: &mut impl Core, timers: &Timers) {
+    let mut timer = timers.register();
     timer.set(Some(BootClock::now() + FAREWELL));
     loop {
-        if driver.on_writable(link).is_err() || driver.pending() == 0 && driver.finish() {
-            return None;
+        if driver.on_writable(core).is_err() || driver.pending() == 0 && driver.finish() {
+            return;
         }
         tokio::select! {
-            ready = driver.ready() => if ready.is_err() { return None },
-            _ = timer.expired() => return None,
+            ready = driver.ready() => if ready.is_err() { return },
+            _ = timer.expired() => return,
         }
     }
 }
@@ -100,9 +107,17 @@ async fn farewell(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
 struct LinkCore {
     core: Connection,
     shared: Arc<Shared>,
-    mailbox: Arc<Mailbox>,
+    accepted: Accepted,
     registered: Option<ReaderId>,
-    closing: Option<ByeReason>,
+    /// When it was admitted.
+    admitted_at: Option<Instant>,
+    /// How long its device had no link before.
+    away_ms: Option<u64>,
+    /// When to ask the store again that had too many reads waiting, and for which pages (a catch-up asks by itself).
+    read_again_at: Option<Instant>,
+    pages_waiting: Vec<History>,
+    ending: Option<Ending>,
+    recorded: bool,
     /// What was said outside of a pull: Welcome.
     transmit: Vec<u8>,
 }
@@ -114,6 +129,10 @@ impl Core for LinkCore {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        if self.read_again_at.is_some_and(|at| at <= now) {
+            self.read_again_at = None;
+            std::mem::take(&mut self.pages_waiting).into_iter().for_each(|asked| self.read(Read::Page(asked)));
+        }
         self.core.handle_timeout(now, &mut self.shared.hub());
         self.serve_events();
     }
@@ -130,9 +149,37 @@ impl Core for LinkCore {
 }
 
 impl LinkCore {
+    fn new(accepted: Accepted, shared: Arc<Shared>) -> Self {
+        let Config { active_bound, idle_bound, limits, .. } = &shared.services.config;
+        let mut core = Connection::new(*active_bound, *idle_bound, accepted.at);
+        core.set_limits(limits.frame_bytes_max, accepted.at + limits.handshake_timeout);
+        Self {
+            core,
+            shared,
+            accepted,
+            registered: None,
+            admitted_at: None,
+            away_ms: None,
+            read_again_at: None,
+            pages_waiting: Vec::new(),
+            ending: None,
+            recorded: false,
+            transmit: Vec::new(),
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let next = self.core.poll_timeout().0;
+        self.read_again_at.map_or(next, |at| at.min(next))
+    }
+
     fn read_mail(&mut self) {
-        for letter in self.mailbox.take() {
+        for letter in self.accepted.mailbox.take() {
             match letter {
+                Letter::MakeWay if self.accepted.pass.is_silent() => {
+                    self.refuse(ByeReason::Overloaded, "others wait, and you said nothing", MAKE_WAY_RETRY_MS);
+                }
+                Letter::MakeWay => {}
                 Letter::SignedUp(Ok(account)) => self.admit(account),
                 Letter::SignedUp(Err(refusal)) => self.refuse_sign_up(refusal),
                 Letter::SignUpHeld => self.refuse(ByeReason::Overloaded, "no room for a new device now", 1_000),
@@ -156,32 +203,44 @@ impl LinkCore {
                 Event::Submit(op) => {
                     let from_sequence = op.sequence;
                     let what = Submitted::Op(self.core.origin(), op);
-                    let submission = Submission { from: Arc::clone(&self.mailbox), what };
+                    let submission = Submission { from: Arc::clone(&self.accepted.mailbox), what };
                     if self.shared.submit(submission).is_err() {
                         let cause = HoldCause::Overloaded.into();
                         let hold = Hold { from_sequence, cause, retry_after_ms: OVERLOADED_RETRY_MS };
                         self.core.handle_answers(vec![Answer::Hold(hold)]);
                     }
                 }
-                Event::ReadChunks { rooms, after } => {
-                    self.shared.reads.ask(&self.mailbox, Read::Chunks { rooms, after });
+                Event::ReadChunks { rooms, after } => self.read(Read::Chunks { rooms, after }),
+                Event::ReadHistory(asked) => self.read(Read::Page(asked)),
+                Event::Evict(older) => {
+                    self.away_ms = None;
+                    self.shared.wake(&[older]);
                 }
-                Event::ReadHistory(asked) => self.shared.reads.ask(&self.mailbox, Read::Page(asked)),
-                Event::Evict(older) => self.shared.wake(&[older]),
-                Event::Close(reason) => self.closing = Some(reason),
+                Event::Close(ending) => self.ending = Some(ending),
             }
         }
         if let Some(reader) = self.core.reader()
             && self.registered.is_none()
         {
             self.registered = Some(reader);
-            self.shared.register(reader, &self.mailbox);
+            self.shared.register(reader, &self.accepted.mailbox);
             // Something may have been committed between the attaching and this.
-            self.mailbox.wake();
+            self.accepted.mailbox.wake();
         }
     }
 
+    fn read(&mut self, read: Read) {
+        match self.shared.services.reads.ask(&self.accepted.mailbox, read) {
+            Ok(()) => return,
+            // As many as may be open, and they count as open.
+            Err(Busy(Read::Page(asked))) => self.pages_waiting.push(asked),
+            Err(Busy(Read::Chunks { .. })) => self.core.handle_chunks_busy(),
+        }
+        self.read_again_at = Some(BootClock::now() + READ_AGAIN);
+    }
+
     fn greet(&mut self, hello: &Hello) {
+        self.accepted.pass.greeted();
         let greeting = match check_hello(hello) {
             Ok(greeting) => greeting,
             Err((reason, text)) => return self.refuse(reason, text, 0),
@@ -193,32 +252,52 @@ impl LinkCore {
             secret_hash,
             account: greeting.account,
         };
-        self.core.handle_greeting(hello, greeting, self.shared.config.active_bound);
+        self.core.handle_greeting(hello, greeting, self.shared.services.config.active_bound);
         let known = self.shared.hub().state().device(sign_up.device_id).map(|d| (d.account, d.secret_hash));
         match known {
             Some((account, hash)) if hash == secret_hash => self.admit(account),
             Some(_) => self.refuse(ByeReason::CredentialsRefused, "this device has another secret", 0),
-            None if self.shared.config.sign_up != SignUpPolicy::Open => {
+            None if self.shared.services.config.sign_up != SignUpPolicy::Open => {
                 self.refuse(ByeReason::SignupClosed, "this server takes new devices by invitation only", 0);
             }
-            None => {
-                let submission = Submission { from: Arc::clone(&self.mailbox), what: Submitted::SignUp(sign_up) };
-                if self.shared.submit(submission).is_err() {
-                    self.refuse(ByeReason::Overloaded, "the server has too much to do", 1_000);
-                }
-            }
+            None => self.sign_up(sign_up),
         }
     }
 
+    fn sign_up(&mut self, sign_up: SignUp) {
+        if let Err(words) = self.check_name(&sign_up.name) {
+            return self.refuse(ByeReason::NameInvalid, &words, 0);
+        }
+        let submission = Submission { from: Arc::clone(&self.accepted.mailbox), what: Submitted::SignUp(sign_up) };
+        if self.shared.submit(submission).is_err() {
+            self.refuse(ByeReason::Overloaded, "the server has too much to do", 1_000);
+        }
+    }
+
+    /// Whether the name can be an account's here. One that is has been let in by another limit.
+    fn check_name(&self, name: &str) -> Result<(), String> {
+        let spelled = names::spelled(name).map_err(|error| error.to_string())?;
+        let folded = names::folded(name).map_err(|error| error.to_string())?;
+        let bytes_max = self.shared.services.config.limits.name_bytes_max;
+        if spelled.len() > bytes_max as usize && self.shared.hub().state().account_named(&folded).is_none() {
+            return Err(format!("this server takes names of at most {bytes_max} bytes of UTF-8"));
+        }
+        Ok(())
+    }
+
     fn admit(&mut self, account: AccountId) {
-        let return_spread_ms = self.shared.return_spread_ms();
-        let admission = Admission { account, return_spread_ms, now_ms: wall_ms() };
+        self.accepted.pass.admitted();
+        let (return_spread_ms, now_ms) = (self.shared.return_spread_ms(), wall_ms());
+        let admission = Admission { account, return_spread_ms, now_ms };
         let mut hub = self.shared.hub();
         self.core.handle_admitted(BootClock::now(), &admission, &mut hub, &mut self.transmit);
         drop(hub);
         let (account, device) = self.core.device();
-        tracing::info!(%account, %device, "admitted");
+        self.admitted_at = Some(BootClock::now());
+        let left_at_ms = self.shared.services.recorder.left_at_ms(&device.to_string());
+        self.away_ms = left_at_ms.map(|left_at_ms| now_ms.saturating_sub(left_at_ms));
         self.serve_events();
+        tracing::info!(peer = %self.accepted.peer, %account, %device, away_ms = self.away_ms, "admitted");
     }
 
     fn refuse_sign_up(&mut self, refusal: Refusal) {
@@ -232,8 +311,8 @@ impl LinkCore {
     fn refuse(&mut self, reason: ByeReason, text: &str, retry_after_ms: u32) {
         self.core.refuse(reason, text, retry_after_ms, &mut self.shared.hub());
         while let Some(event) = self.core.poll_event() {
-            if let Event::Close(reason) = event {
-                self.closing = Some(reason);
+            if let Event::Close(ending) = event {
+                self.ending = Some(ending);
             }
         }
     }
@@ -244,12 +323,54 @@ impl LinkCore {
         self.refuse(ByeReason::Draining, "the server stops", DRAINING_RETRY_MS + spread);
     }
 
-    fn leave(&mut self) {
+    /// Tells the recorder and the log how it ended: as one side said, or as the line broke.
+    fn record(&mut self, broke: Option<&Cause>) {
+        self.recorded = true;
+        let end = match (&self.ending, broke) {
+            (Some(ending), _) => End::said(ending),
+            (None, Some(cause)) => End::broke(cause),
+            (None, None) => End::cut_short(),
+        };
+        let flight = self.flight(end);
+        flight.log();
+        self.shared.services.recorder.record(flight);
+    }
+
+    fn flight(&self, end: End) -> Flight {
+        let (now, now_ms) = (BootClock::now(), wall_ms());
+        let ms_of = |at: Instant| {
+            let ago_ms = u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX);
+            now_ms.saturating_sub(ago_ms)
+        };
+        let (line, (account, device)) = (self.core.link(), self.core.device());
+        let who = Who { account: account.to_string(), device: device.to_string() };
+        Flight {
+            peer: self.accepted.peer,
+            who: self.admitted_at.map(|_| who),
+            opened_at_ms: ms_of(self.accepted.at),
+            admitted_at_ms: self.admitted_at.map(ms_of),
+            away_ms: self.away_ms,
+            last_in_at_ms: ms_of(line.liveness().last_inbound()),
+            suspected_at_ms: line.liveness().suspected_since().map(ms_of),
+            ended_at_ms: now_ms,
+            end,
+            traffic: Traffic::of(line),
+            kernel: self.accepted.kernel.as_ref().map_or_else(String::new, ToString::to_string),
+        }
+    }
+}
+
+/// Also of a task that panicked or was stopped: what the connection held is given back.
+impl Drop for LinkCore {
+    fn drop(&mut self) {
+        if !self.recorded {
+            self.record(None);
+        }
         if let Some(reader) = self.core.reader() {
             self.shared.hub().detach(reader);
         }
         if let Some(reader) = self.registered {
-            self.shared.unregister(reader, &self.mailbox);
+            self.shared.unregister(reader, &self.accepted.mailbox);
         }
     }
 }

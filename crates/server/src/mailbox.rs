@@ -12,6 +12,8 @@ use tokio::sync::Notify;
 /// One thing for a connection.
 #[derive(Debug)]
 pub(crate) enum Letter {
+    /// Others wait for the slot of this stranger, who says nothing.
+    MakeWay,
     /// The sign-up is stored, or refused.
     SignedUp(Result<AccountId, Refusal>),
     /// The sign-up could not be stored for now.

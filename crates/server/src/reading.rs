@@ -8,11 +8,11 @@ use steadfast_proto::ids::RoomId;
 use steadfast_proto::wire::History;
 use steadfast_store::server::{Reader, Store};
 
+use crate::config::{CATCHUPS_MAX, Limits};
 use crate::error::ServeError;
 use crate::mailbox::{Letter, Mailbox};
+use crate::throttle::Throttle;
 
-/// Reads that run at once.
-const READERS: usize = 2;
 /// What one catch-up read gives, and what one page is built from.
 const CATCHUP_BYTES: usize = 256 * 1024;
 const PAGE_SOURCE_BYTES: usize = 256 * 1024;
@@ -25,14 +25,20 @@ pub(crate) enum Read {
 }
 
 /// Where connections ask.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReadQueue(Arc<Queue>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    reads_max: usize,
+    full: Throttle,
 }
+
+/// As many reads wait as may: it was not taken.
+#[derive(Debug)]
+pub(crate) struct Busy(pub(crate) Read);
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -41,10 +47,27 @@ struct Waiting {
 }
 
 impl ReadQueue {
-    pub(crate) fn ask(&self, from: &Arc<Mailbox>, read: Read) {
+    fn new(reads_max: usize) -> Self {
+        Self(Arc::new(Queue {
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            reads_max,
+            full: Throttle::default(),
+        }))
+    }
+
+    pub(crate) fn ask(&self, from: &Arc<Mailbox>, read: Read) -> Result<(), Busy> {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.reads.len() >= self.0.reads_max {
+            drop(waiting);
+            if let Some(times) = self.0.full.count() {
+                tracing::warn!(times, "as many reads wait as may: others come later");
+            }
+            return Err(Busy(read));
+        }
         waiting.reads.push_back((Arc::clone(from), read));
         self.0.changed.notify_one();
+        Ok(())
     }
 
     fn next(&self) -> Option<(Arc<Mailbox>, Read)> {
@@ -72,10 +95,10 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn start(store: &Store) -> Result<Self, ServeError> {
-        let queue = ReadQueue::default();
+    pub(crate) fn start(store: &Store, limits: &Limits) -> Result<Self, ServeError> {
+        let queue = ReadQueue::new(limits.reads_max as usize);
         let mut threads = Vec::new();
-        for _ in 0..READERS {
+        for _ in 0..limits.catchups_max.clamp(*CATCHUPS_MAX.start(), *CATCHUPS_MAX.end()) {
             let (reader, queue) = (store.reader()?, queue.clone());
             let builder = std::thread::Builder::new().name("reader".to_owned());
             let run = move || {
@@ -92,19 +115,18 @@ impl Reading {
         self.queue.clone()
     }
 
-    /// Ends the threads after the reads they are at.
-    pub(crate) async fn stop(self) {
+    /// Lets the threads end after the reads they are at.
+    pub(crate) fn stop(&self) {
         self.queue.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
         self.queue.0.changed.notify_all();
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in self.threads {
-                if thread.join().is_err() {
-                    tracing::error!("a reader of the store panicked");
-                }
+    }
+
+    /// Waits for the threads, on a thread. After [`stop`](Self::stop).
+    pub(crate) fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a reader of the store panicked");
             }
-        });
-        if let Err(error) = joined.await {
-            tracing::error!(%error, "the store's readers could not be joined");
         }
     }
 }

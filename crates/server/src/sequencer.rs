@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
-use steadfast_net::clock::{Timers, wall_ms};
+use steadfast_net::clock::wall_ms;
 use steadfast_proto::hub::{Answer, Changes, Hub, State};
 use steadfast_proto::ids::{AccountId, LogId, Term};
 use steadfast_proto::wire::{Hold, HoldCause, Refusal};
@@ -20,12 +20,9 @@ use tokio::sync::watch;
 use crate::chunks::{TABLES, commit_of};
 use crate::error::ServeError;
 use crate::mailbox::{Letter, Mailbox};
-use crate::reading::ReadQueue;
-use crate::shared::{Config, Shared};
+use crate::shared::{Services, Shared};
 use crate::submission::{Submission, Submitted};
 
-/// Operations that may wait, over all connections.
-const SUBMISSIONS_MAX: usize = 32 * 1024;
 /// Operations of one batch, and their bytes.
 const BATCH_OPERATIONS_MAX: usize = 4_096;
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -61,10 +58,7 @@ pub(crate) fn start(
     mut store: Store,
     mut hub: Hub,
     term: Term,
-    config: Config,
-    timers: Timers,
-    reads: ReadQueue,
-    draining: watch::Receiver<bool>,
+    services: Services,
 ) -> Result<(Arc<Shared>, Sequencer), ServeError> {
     let mut draft = hub.draft(wall_ms());
     draft.open_term(term);
@@ -73,8 +67,8 @@ pub(crate) fn start(
     hub.commit(&changes);
     tracing::info!(log = %hub.state().log_id(), %term, head = hub.state().head(), "the log is open");
 
-    let (submissions, submitted) = sync_channel(SUBMISSIONS_MAX);
-    let shared = Arc::new(Shared::new(hub, config, timers, reads, draining, submissions));
+    let (submissions, submitted) = sync_channel(services.config.limits.submissions_max as usize);
+    let shared = Arc::new(Shared::new(hub, services, submissions));
     let (stop, stopping) = watch::channel(false);
     let (failing, failed) = watch::channel(None);
     let (fold, folds) = sync_channel(1);
@@ -101,14 +95,15 @@ impl Sequencer {
         self.failed.clone()
     }
 
-    /// Finishes what was submitted and closes the store. Gives whether a thread had panicked.
-    pub(crate) async fn stop(self) -> bool {
+    /// Lets the threads finish what was submitted, and close the store.
+    pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
-        let joined = tokio::task::spawn_blocking(move || {
-            let panicked = [self.thread, self.folding].map(|thread| thread.join().is_err());
-            panicked.contains(&true)
-        });
-        joined.await.unwrap_or(true)
+    }
+
+    /// Waits for the threads, on a thread. After [`stop`](Self::stop). Gives whether one had panicked.
+    pub(crate) fn join(self) -> bool {
+        let panicked = [self.thread, self.folding].map(|thread| thread.join().is_err());
+        panicked.contains(&true)
     }
 }
 

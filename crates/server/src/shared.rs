@@ -5,93 +5,51 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_net::clock::Timers;
-use steadfast_net::tcp::KernelLiveness;
-use steadfast_proto::hub::{Hub, RING_BYTES_MAX, ReaderId};
-use steadfast_proto::link;
-use steadfast_proto::time::Duration;
+use steadfast_proto::hub::{Hub, ReaderId};
 use tokio::sync::watch;
 
+use crate::config::Config;
+use crate::door::Door;
 use crate::mailbox::Mailbox;
 use crate::reading::ReadQueue;
+use crate::recorder::Recorder;
 use crate::submission::Submission;
+use crate::throttle::Throttle;
 
 /// Bytes of operations that may wait for the sequencer, over all connections.
 const SUBMITTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Who may make an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignUpPolicy {
-    /// Whoever connects.
-    Open,
-    /// Nobody without an invitation.
-    Invite,
-    /// Nobody.
-    Closed,
-}
-
-/// How a server behaves.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Who may make an account.
-    pub sign_up: SignUpPolicy,
-    /// The least silence that means death while an answer is due, where the client asks for none.
-    pub active_bound: Duration,
-    /// The silence that means death before the client has announced its own.
-    pub idle_bound: Duration,
-    /// The kernel's own last line.
-    pub kernel: KernelLiveness,
-    /// Recent entries kept in memory.
-    pub ring_bytes_max: usize,
-    /// Connections at a time.
-    pub connections_max: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            sign_up: SignUpPolicy::Open,
-            active_bound: link::ACTIVE_BOUND,
-            idle_bound: link::IDLE_BOUND,
-            kernel: KernelLiveness::default(),
-            ring_bytes_max: RING_BYTES_MAX,
-            connections_max: 18_000,
-        }
-    }
+/// What the connections, the listeners and the sequencer work with, besides the hub.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) config: Config,
+    pub(crate) timers: Timers,
+    pub(crate) reads: ReadQueue,
+    pub(crate) door: Arc<Door>,
+    pub(crate) recorder: Recorder,
+    pub(crate) draining: watch::Receiver<bool>,
 }
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: Config,
-    pub(crate) timers: Timers,
-    pub(crate) reads: ReadQueue,
-    pub(crate) draining: watch::Receiver<bool>,
-    pub(crate) connections: AtomicUsize,
+    pub(crate) services: Services,
     hub: Mutex<Hub>,
     mailboxes: Mutex<Vec<Option<Arc<Mailbox>>>>,
     submissions: SyncSender<Submission>,
     submitted_bytes: AtomicUsize,
+    held: Throttle,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        hub: Hub,
-        config: Config,
-        timers: Timers,
-        reads: ReadQueue,
-        draining: watch::Receiver<bool>,
-        submissions: SyncSender<Submission>,
-    ) -> Self {
+    pub(crate) fn new(hub: Hub, services: Services, submissions: SyncSender<Submission>) -> Self {
         Self {
-            config,
-            timers,
-            reads,
-            draining,
-            connections: AtomicUsize::new(0),
+            services,
             hub: Mutex::new(hub),
             mailboxes: Mutex::default(),
             submissions,
             submitted_bytes: AtomicUsize::new(0),
+            held: Throttle::default(),
         }
     }
 
@@ -114,6 +72,9 @@ impl Shared {
         };
         if sent.is_err() {
             self.submitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            if let Some(times) = self.held.count() {
+                tracing::warn!(times, "as many operations wait for the disk as may: others are held");
+            }
         }
         sent
     }
@@ -155,11 +116,11 @@ impl Shared {
 
     /// Over how long clients should spread their return if this server is gone without a word.
     pub(crate) fn return_spread_ms(&self) -> u32 {
-        const ADMITTED_PER_MS: usize = 4;
-        const SMALL: usize = 1_000;
-        match self.connections.load(Ordering::Relaxed) {
+        const ADMITTED_PER_MS: u32 = 4;
+        const SMALL: u32 = 1_000;
+        match self.services.door.connections() {
             few if few < SMALL => 0,
-            many => u32::try_from(many / ADMITTED_PER_MS).unwrap_or(u32::MAX),
+            many => many / ADMITTED_PER_MS,
         }
     }
 }

@@ -8,6 +8,7 @@ mod disk_failing;
 mod disk_full;
 mod disk_slow;
 mod holder;
+mod limits;
 mod line_cut;
 mod line_cut_often;
 mod network_change;

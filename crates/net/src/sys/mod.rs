@@ -2,6 +2,8 @@
 //! is sound. What the results mean is said by those who call.
 
 mod clock;
+#[cfg(unix)]
+mod descriptors;
 #[cfg(target_os = "linux")]
 mod netlink;
 #[cfg(not(target_os = "linux"))]
@@ -12,6 +14,8 @@ mod tcp;
 mod timer_fd;
 
 pub(crate) use clock::boot_nanos;
+#[cfg(unix)]
+pub(crate) use descriptors::{descriptors, set_descriptors};
 #[cfg(target_os = "linux")]
 pub(crate) use netlink::route_changes;
 #[cfg(not(target_os = "linux"))]

@@ -73,6 +73,16 @@ impl Decoder {
         self.frames
     }
 
+    /// Bytes received so far, of whole parts.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What all lanes together may hold half received.
+    pub fn assembled_bytes_max(&self) -> u32 {
+        self.assembled_bytes_max
+    }
+
     /// What all lanes together may hold half received, from now on.
     pub fn set_assembled_bytes_max(&mut self, bytes_max: u32) {
         self.assembled_bytes_max = bytes_max;

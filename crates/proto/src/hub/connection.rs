@@ -9,11 +9,14 @@
 //! It queues no entries: it pulls them from the hub when its socket takes more, within the client's credit.
 
 mod catchup;
+mod ending;
 mod greeting;
 mod page;
 mod replies;
+mod stream;
 
 pub use catchup::StoredChunk;
+pub use ending::Ending;
 pub use greeting::{Admission, Greeting, check_hello};
 
 use std::collections::VecDeque;
@@ -22,8 +25,8 @@ use bytes::Bytes;
 
 use self::catchup::Catchup;
 use self::replies::Replies;
-use super::{Answer, Hub, Origin, Pull, ReaderId};
-use crate::codec;
+use super::{Answer, Hub, Origin, ReaderId};
+use crate::codec::CodecError;
 use crate::ids::{AccountId, DeviceId, RoomId};
 use crate::link::{Bounds, Link, LinkError, Pinging, Timer};
 use crate::time::{Duration, Instant};
@@ -31,9 +34,12 @@ use crate::wire::{self, ByeReason, Failed, RequestError, frame::Kind};
 
 /// What one call of `poll_transmit` gives, about.
 const TRANSMIT_BYTES: usize = 16 * 1024;
-/// What a client may have half sent: before its Hello, and after.
+/// What a client may have half sent before its Hello is in.
 const STRANGER_BYTES_MAX: u32 = 16 * 1024;
-const CLIENT_BYTES_MAX: u32 = 128 * 1024;
+/// The same later: the largest frame that a client may send, unless the server is set to another.
+pub const CLIENT_BYTES_MAX: u32 = 128 * 1024;
+/// What a server may be set to: every operation that is valid fits.
+pub const FRAME_BYTES: std::ops::RangeInclusive<u32> = 66 * 1024..=1024 * 1024;
 /// What a client may send before it is admitted.
 const EARLY_BYTES_MAX: u64 = 128 * 1024;
 /// History requests of one connection that may be open.
@@ -60,13 +66,13 @@ pub enum Event {
     /// An older link of the same device has to go: wake it.
     Evict(ReaderId),
     /// Close the transport once what `poll_transmit` still gives has left.
-    Close(ByeReason),
+    Close(Ending),
 }
 
 #[derive(Debug)]
 enum Phase {
     /// Waiting for Hello.
-    Fresh,
+    Fresh { frame_bytes_max: u32 },
     /// Hello is being verified; what came behind it waits.
     Greeting { early: VecDeque<Kind>, early_bytes: u64 },
     /// The histories parted: operations are dropped until the client says where it goes on.
@@ -115,7 +121,7 @@ impl Connection {
         link.set_assembled_bytes_max(STRANGER_BYTES_MAX);
         Self {
             link,
-            phase: Phase::Fresh,
+            phase: Phase::Fresh { frame_bytes_max: CLIENT_BYTES_MAX },
             account: AccountId(0),
             device: DeviceId([0; 16]),
             number: 0,
@@ -135,6 +141,16 @@ impl Connection {
         }
     }
 
+    /// Replaces what a fresh connection is held to: its largest frame, taken as the nearest value within
+    /// [`FRAME_BYTES`], and by when its Hello has to be in.
+    pub fn set_limits(&mut self, frame_bytes_max: u32, handshake_until: Instant) {
+        if matches!(self.phase, Phase::Fresh { .. }) {
+            let frame_bytes_max = frame_bytes_max.clamp(*FRAME_BYTES.start(), *FRAME_BYTES.end());
+            self.phase = Phase::Fresh { frame_bytes_max };
+            self.link.set_handshake_until(handshake_until);
+        }
+    }
+
     /// The account and device, once known.
     pub fn device(&self) -> (AccountId, DeviceId) {
         (self.account, self.device)
@@ -149,7 +165,7 @@ impl Connection {
     pub fn reader(&self) -> Option<ReaderId> {
         match self.phase {
             Phase::Live(reader) => Some(reader),
-            Phase::Fresh | Phase::Greeting { .. } | Phase::Diverged | Phase::Closed => None,
+            Phase::Fresh { .. } | Phase::Greeting { .. } | Phase::Diverged | Phase::Closed => None,
         }
     }
 
@@ -184,7 +200,7 @@ impl Connection {
             match self.link.next_frame(now) {
                 Ok(None) => break,
                 Ok(Some(received)) => self.handle_frame(now, received.kind, received.wire_bytes, hub),
-                Err(error) => return self.fail(&error, hub),
+                Err(error) => return self.fail(error, hub),
             }
             if self.replies.as_ref().is_some_and(|replies| replies.is_overfull()) {
                 self.say_bye(ByeReason::Overloaded, "more was asked for than is read", 1_000, hub);
@@ -200,7 +216,7 @@ impl Connection {
     /// A deadline came.
     pub fn handle_timeout(&mut self, now: Instant, hub: &mut Hub) {
         if let Err(error) = self.link.handle_timeout(now) {
-            self.fail(&error, hub);
+            self.fail(error, hub);
         }
     }
 
@@ -250,17 +266,19 @@ impl Connection {
         self.fail_request(number, RequestError::Store, "the server can't read its store now");
     }
 
+    /// Too many reads wait for the store to take `ReadChunks`: the next `poll_transmit` asks anew.
+    pub fn handle_chunks_busy(&mut self) {
+        self.catchup = None;
+    }
+
     /// Ends the link with a reason for the peer.
     pub fn say_bye(&mut self, reason: ByeReason, text: &str, retry_after_ms: u32, hub: &mut Hub) {
         if matches!(self.phase, Phase::Closed) {
             return;
         }
-        if let Some(reader) = self.reader() {
-            hub.detach(reader);
-        }
-        self.phase = Phase::Closed;
-        self.link.queue_control(Kind::Bye(wire::Bye { reason: reason.into(), text: text.to_owned(), retry_after_ms }));
-        self.want(Event::Close(reason));
+        let words = text.to_owned();
+        self.link.queue_control(Kind::Bye(wire::Bye { reason: reason.into(), text: words.clone(), retry_after_ms }));
+        self.close(Ending::Said { reason, words }, hub);
     }
 
     /// Appends what should leave now, about 16 KiB at most; nothing if nothing should.
@@ -302,16 +320,16 @@ impl Connection {
     fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64, hub: &mut Hub) {
         match (&mut self.phase, kind) {
             (Phase::Closed, _) => {}
-            (Phase::Fresh, Kind::Hello(hello)) => {
-                self.link.set_assembled_bytes_max(CLIENT_BYTES_MAX);
+            (Phase::Fresh { frame_bytes_max }, Kind::Hello(hello)) => {
+                self.link.set_assembled_bytes_max(*frame_bytes_max);
                 self.phase = Phase::Greeting { early: VecDeque::new(), early_bytes: 0 };
                 // From here on the server's own work counts, not the client's slowness.
                 self.link.end_handshake();
                 self.want(Event::Greeted(Box::new(hello)));
             }
-            (Phase::Fresh, _) => self.refuse_frame("the first frame is Hello", hub),
+            (Phase::Fresh { .. }, _) => self.refuse_frame("the first frame is Hello", hub),
             (_, Kind::Hello(_)) => self.refuse_frame("Hello comes once", hub),
-            (_, Kind::Bye(bye)) => self.handle_bye(bye.reason(), hub),
+            (_, Kind::Bye(bye)) => self.close(Ending::Heard(bye.reason()), hub),
             (Phase::Greeting { early, early_bytes }, kind) => {
                 *early_bytes += wire_bytes;
                 early.push_back(kind);
@@ -385,85 +403,12 @@ impl Connection {
         }
     }
 
-    fn handle_bye(&mut self, reason: ByeReason, hub: &mut Hub) {
+    fn close(&mut self, ending: Ending, hub: &mut Hub) {
         if let Some(reader) = self.reader() {
             hub.detach(reader);
         }
         self.phase = Phase::Closed;
-        self.want(Event::Close(reason));
-    }
-
-    fn pull(&mut self, now: Instant, reader: ReaderId, hub: &mut Hub, out: &mut Vec<u8>, start: usize) {
-        loop {
-            while !self.rest.is_empty() && out.len() - start < TRANSMIT_BYTES {
-                let (part, _) = codec::first_part(&self.rest);
-                let part = self.rest.split_to(part.len());
-                self.stream_sent += self.link.send_encoded(now, &part, 1, out);
-            }
-            if !self.rest.is_empty() || out.len() - start >= TRANSMIT_BYTES {
-                return;
-            }
-            self.rest = Bytes::new();
-            let credit = u64::from(self.window_bytes).saturating_sub(self.stream_sent - self.stream_stored);
-            let nothing_open = self.stream_sent == self.stream_stored;
-            let fits = |unit: &Bytes| unit.len() as u64 <= credit || nothing_open;
-            if let Some(catchup) = &mut self.catchup {
-                match catchup.next_if(fits) {
-                    catchup::Next::Unit(unit) => self.rest = unit,
-                    catchup::Next::Enough { given_through } => {
-                        // A reader that stalls costs its place, not what it could be given.
-                        self.catchup = None;
-                        hub.caught_up_to(reader, given_through);
-                        return;
-                    }
-                    catchup::Next::Done { covered_through } => {
-                        self.catchup = None;
-                        hub.caught_up_to(reader, covered_through);
-                    }
-                    catchup::Next::Reading => return,
-                }
-                continue;
-            }
-            let mut taken = None;
-            let pulled = hub.pull(reader, |unit| {
-                let take = taken.is_none() && fits(unit);
-                if take {
-                    taken = Some(unit.clone());
-                }
-                take
-            });
-            match (taken, pulled) {
-                (Some(unit), _) => self.rest = unit,
-                (None, Pull::Behind { rooms, after }) if rooms.is_empty() => hub.caught_up_to(reader, after),
-                // Not before there is credit for a good part of what is read.
-                (None, Pull::Behind { .. }) if !nothing_open && credit < u64::from(self.window_bytes / 2) => return,
-                (None, Pull::Behind { rooms, after }) => {
-                    self.catchup = Some(Box::new(Catchup::reading(after, hub.state().head())));
-                    self.want(Event::ReadChunks { rooms, after });
-                    return;
-                }
-                (None, Pull::Enough) => return,
-                (None, Pull::CaughtUp) => return self.send_through(now, reader, hub, out),
-            }
-        }
-    }
-
-    /// Answers the Syncs whose head the reader has reached, and says on a quiet link how far the client has all.
-    fn send_through(&mut self, now: Instant, reader: ReaderId, hub: &Hub, out: &mut Vec<u8>) {
-        let position = hub.place(reader);
-        while let Some(number) = self.replies.as_mut().and_then(|replies| replies.next_sync(position)) {
-            let through = Kind::Through(wire::Through { position, number });
-            self.stream_sent += self.link.send(now, through, out);
-            self.through_told = position;
-        }
-        if std::mem::take(&mut self.through_due) && self.through_told < position {
-            let through = Kind::Through(wire::Through { position, number: 0 });
-            self.stream_sent += self.link.send(now, through, out);
-            self.through_told = position;
-        }
-        if self.replies.as_ref().is_some_and(|replies| replies.is_empty()) {
-            self.replies = None;
-        }
+        self.want(Event::Close(ending));
     }
 
     fn fail_request(&mut self, number: u32, error: RequestError, text: &str) {
@@ -475,8 +420,19 @@ impl Connection {
         self.say_bye(ByeReason::ProtocolError, rule, 0, hub);
     }
 
-    fn fail(&mut self, error: &LinkError, hub: &mut Hub) {
-        self.say_bye(error.bye_reason(), &error.to_string(), 0, hub);
+    fn fail(&mut self, error: LinkError, hub: &mut Hub) {
+        if matches!(self.phase, Phase::Closed) {
+            return;
+        }
+        let text = match &error {
+            LinkError::Codec(CodecError::TooLarge) => {
+                format!("this server takes frames of at most {} bytes", self.link.assembled_bytes_max())
+            }
+            error => error.to_string(),
+        };
+        let bye = wire::Bye { reason: error.bye_reason().into(), text, retry_after_ms: 0 };
+        self.link.queue_control(Kind::Bye(bye));
+        self.close(Ending::Found(error), hub);
     }
 
     fn settle_awaiting(&mut self) {

@@ -147,6 +147,11 @@ impl State {
         self.accounts.get(&id)
     }
 
+    /// Whose name this is, in the form in which names are compared.
+    pub fn account_named(&self, folded: &str) -> Option<AccountId> {
+        self.accounts_by_name.get(folded).copied()
+    }
+
     /// A room, if there is one.
     pub fn room(&self, id: RoomId) -> Option<&Room> {
         self.rooms.get(&id)

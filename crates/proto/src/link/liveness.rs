@@ -148,6 +148,22 @@ impl Liveness {
         if self.first_unanswered().is_some() { self.active_bound() } else { self.idle_death() }
     }
 
+    /// When the last byte came.
+    pub fn last_inbound(&self) -> Instant {
+        self.last_inbound
+    }
+
+    /// Pings that wait for their pong; the count ends at 64.
+    pub fn pings_unanswered(&self) -> usize {
+        self.pings_waiting.as_ref().map_or(0, |pings| pings.len())
+    }
+
+    /// When the first ping left that was answered by nothing, not even another byte.
+    pub fn suspected_since(&self) -> Option<Instant> {
+        let pings = self.pings_waiting.as_ref()?;
+        pings.iter().map(|&(_, left)| left).find(|&left| left >= self.last_inbound)
+    }
+
     /// Replaces the bounds, as the peer announced them.
     pub fn set_bounds(&mut self, bounds: Bounds) {
         self.active_bound_ms = wire_ms(bounds.active_bound);
@@ -235,19 +251,6 @@ impl Liveness {
     /// Whether a ping should leave with the next bytes.
     pub fn is_ping_pending(&self) -> bool {
         self.ping_pending
-    }
-
-    /// When the last byte came in.
-    pub fn last_inbound(&self) -> Instant {
-        self.last_inbound
-    }
-
-    /// How many pings left since the last byte came in, and when the first of them did.
-    pub fn pings_in_silence(&self) -> (u32, Option<Instant>) {
-        let pings = self.pings_waiting.iter().flat_map(|pings| pings.iter());
-        let mut left = pings.map(|&(_, left)| left).filter(|&left| left >= self.last_inbound);
-        let first = left.next();
-        (u32::from(first.is_some()) + u32::try_from(left.count()).unwrap_or(u32::MAX), first)
     }
 
     /// Whether a loss at this moment belongs to a wake-up, be it one that no deadline has told yet.

@@ -236,3 +236,18 @@ fn a_sender_whose_full_socket_takes_no_ping_notices_as_fast() {
     assert_eq!(liveness.poll_timeout(), (at(3_000), Beat::DeadActive));
     assert!(matches!(liveness.handle_timeout(at(3_000)), Verdict::Dead { woke: false, .. }));
 }
+
+#[test]
+fn the_suspicion_begins_with_the_first_ping_that_not_even_another_byte_followed() {
+    let mut liveness = server();
+    assert_eq!((liveness.suspected_since(), liveness.pings_unanswered()), (None, 0));
+    liveness.handle_ping_sent(1, at(1_000));
+    liveness.handle_inbound(at(1_500));
+    assert_eq!((liveness.suspected_since(), liveness.pings_unanswered()), (None, 1), "the line carried a byte since");
+    liveness.handle_ping_sent(2, at(2_000));
+    liveness.handle_ping_sent(3, at(3_000));
+    assert_eq!((liveness.suspected_since(), liveness.pings_unanswered()), (Some(at(2_000)), 3));
+    liveness.handle_inbound(at(3_100));
+    liveness.handle_pong(3, at(3_100));
+    assert_eq!((liveness.suspected_since(), liveness.pings_unanswered()), (None, 0));
+}

@@ -59,7 +59,7 @@ pub enum LinkError {
     #[error("a frame did not end within {} s", PART_TIMEOUT.as_secs())]
     SlowFrame,
     /// The handshake did not end in time.
-    #[error("the handshake took more than {} s", HANDSHAKE_TIMEOUT.as_secs())]
+    #[error("the handshake did not end in time")]
     HandshakeTimeout,
 }
 
@@ -84,6 +84,21 @@ pub enum Timer {
     Handshake,
     /// A part that has begun.
     SlowFrame,
+}
+
+/// What went over a link, both ways. Frames that left in parts count once a part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Parts received.
+    pub frames_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Parts sent.
+    pub frames_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Pings sent, among those.
+    pub pings_out: u32,
 }
 
 /// The state of one link.
@@ -131,6 +146,22 @@ impl Link {
         &mut self.liveness
     }
 
+    /// What went over it so far.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            frames_in: self.decoder.parts(),
+            bytes_in: self.decoder.bytes(),
+            frames_out: self.frames_sent,
+            bytes_out: self.bytes_sent,
+            pings_out: self.pings_sent,
+        }
+    }
+
+    /// The handshake has until then, and not [`HANDSHAKE_TIMEOUT`]. (After a sleep it has that.)
+    pub fn set_handshake_until(&mut self, until: Instant) {
+        self.handshake_until = Some(until);
+    }
+
     /// The handshake is over (or its clock does not count for now).
     pub fn end_handshake(&mut self) {
         self.handshake_until = None;
@@ -168,6 +199,11 @@ impl Link {
         let began = if self.decoder.parts() > parts_before { None } else { self.part_since };
         self.part_since = self.decoder.is_within_part().then(|| began.unwrap_or(now));
         Ok(None)
+    }
+
+    /// What the peer may have half sent on all lanes together.
+    pub fn assembled_bytes_max(&self) -> u32 {
+        self.decoder.assembled_bytes_max()
     }
 
     /// What the peer may have half sent on all lanes together, from now on.

@@ -36,7 +36,7 @@ pub struct Loss {
     pub last_inbound: Instant,
     /// When the first ping of the final silence left; absent if none did.
     pub suspected: Option<Instant>,
-    /// How many pings of the final silence left.
+    /// How many pings had no answer.
     pub pings: u32,
     /// The silence that would have meant death then.
     pub bound: Duration,
@@ -104,13 +104,12 @@ impl Recorder {
     pub(super) fn handle_lost(&mut self, now: Instant, cause: &Cause, link: Option<&Liveness>) -> Option<Flight> {
         self.opened = None;
         let (Some(mut flight), Some(line)) = (self.flight.take(), link) else { return self.handle_failed(cause) };
-        let (pings, suspected) = line.pings_in_silence();
         flight.loss = Some(Loss {
             at: now,
             cause: cause.clone(),
             last_inbound: line.last_inbound(),
-            suspected,
-            pings,
+            suspected: line.suspected_since(),
+            pings: u32::try_from(line.pings_unanswered()).unwrap_or(u32::MAX),
             bound: line.bound_in_force(),
             tries_failed: 0,
             last_failure: None,

@@ -125,7 +125,7 @@ impl Connection {
         let diverged = other_log || !held(greeting.place) || !held(greeting.told);
         let early = match std::mem::replace(&mut self.phase, Phase::Diverged) {
             Phase::Greeting { early, .. } => early,
-            Phase::Fresh | Phase::Diverged | Phase::Live(_) | Phase::Closed => return,
+            Phase::Fresh { .. } | Phase::Diverged | Phase::Live(_) | Phase::Closed => return,
         };
         if diverged {
             let diverged = wire::Diverged {
