@@ -4,6 +4,7 @@ mod serve;
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::{Arc, Mutex};
 
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_net::driver::Driver;
@@ -82,6 +83,8 @@ pub(crate) struct Holding<'d> {
     earlier_is_open: bool,
     /// When other processes were last shown the figures that always move.
     figures_told: Option<Instant>,
+    /// The status that other processes are to see next.
+    untold: Arc<Mutex<Option<String>>>,
     timer: BootTimer,
     deaf_timer: BootTimer,
 }
@@ -153,6 +156,7 @@ impl<'d> Holding<'d> {
             asked: BTreeMap::new(),
             earlier_is_open: true,
             figures_told: None,
+            untold: Arc::default(),
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,
         };

@@ -1,5 +1,7 @@
 //! What the session, the profile and other processes ask of the one that holds the link.
 
+use std::sync::{Arc, PoisonError};
+
 use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::tcp::unacknowledged_bytes;
@@ -305,9 +307,16 @@ impl Holding<'_> {
     }
 
     fn tell_others(&self, status: &Status) {
-        if let Ok(json) = serde_json::to_string(status) {
+        let Ok(json) = serde_json::to_string(status) else { return };
+        // Behind a disk that is wedged the newest one waits, not each of them.
+        let waits = self.untold.lock().unwrap_or_else(PoisonError::into_inner).replace(json);
+        if waits.is_none() {
+            let untold = Arc::clone(&self.untold);
             // A status that others can't read now is read by them with the next one.
-            drop(self.driving.live.start_job(move |profile| profile.live().set_status(&json)));
+            drop(self.driving.live.start_job(move |profile| {
+                let json = untold.lock().unwrap_or_else(PoisonError::into_inner).take();
+                json.map_or(Ok(()), |json| profile.live().set_status(&json))
+            }));
         }
     }
 }
