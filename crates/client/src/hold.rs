@@ -298,6 +298,7 @@ impl<'d> Holding<'d> {
                 self.store(changes);
             }
         }
+        let ended = self.session.status();
         self.session.stop(BootClock::now());
         self.move_bytes(Driver::on_writable);
         self.line = None;
@@ -309,7 +310,7 @@ impl<'d> Holding<'d> {
         if let Some(connecting) = self.connecting.take() {
             connecting.abort();
         }
-        self.publish_stopped().await;
+        self.publish_stopped(ended).await;
     }
 }
 

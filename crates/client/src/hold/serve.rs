@@ -6,7 +6,7 @@ use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::tcp::unacknowledged_bytes;
 use steadfast_proto::ids::DeviceId;
-use steadfast_proto::session::{self, Cause, Event, Request};
+use steadfast_proto::session::{self, Cause, Event, Request, State};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, ProfileError, Want};
@@ -289,10 +289,13 @@ impl Holding<'_> {
         self.show_others_the_end(&Status::of_failed_profile(error)).await;
     }
 
-    pub(super) async fn publish_stopped(&mut self) {
+    /// The last word: why the line had been given up, where it had, and else that it was stopped on purpose.
+    pub(super) async fn publish_stopped(&mut self, ended: session::Status) {
+        let cause = ended.cause.filter(|_| ended.state == State::Stopped).unwrap_or(Cause::StoppedByUser);
         let mut status = self.status();
         status.state = "offline".to_owned();
-        status.cause = Some(Cause::StoppedByUser.name().to_owned());
+        status.cause = Some(cause.name().to_owned());
+        status.cause_text = Some(cause.to_string());
         self.show_others_the_end(&status).await;
     }
 
