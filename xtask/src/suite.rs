@@ -12,7 +12,8 @@ const SKIP_MARK: &str = "skipped: needs root";
 const REPORT: &str = "target/nextest/ci/junit.xml";
 
 /// Programs that the system tests call, with the Debian packages that have them.
-const SYSTEM_PROGRAMS: [(&str, &str); 3] = [("ip", "iproute2"), ("nft", "nftables"), ("strace", "strace")];
+const SYSTEM_PROGRAMS: [(&str, &str); 4] =
+    [("ip", "iproute2"), ("nft", "nftables"), ("strace", "strace"), ("faketime", "faketime")];
 
 /// Every test of the workspace, documentation tests included.
 pub(crate) fn all(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {

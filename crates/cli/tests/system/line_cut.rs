@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::rig::{
-    Direction, Feeder, Log, Network, ROOM, Random, SOON, Server, Stopwatch, World, assert_stored, is_root, lines_of,
-    pause, wait_until,
+    Direction, Feeder, Log, ROOM, Random, SOON, Stopwatch, TwoHosts, assert_stored, is_root, lines_of, pause,
+    wait_until,
 };
 
 const PACE: Duration = Duration::from_millis(20);
@@ -26,13 +26,8 @@ fn a_line_cut_silently_is_noticed_with_its_cause_and_nothing_is_lost_doubled_or_
         return;
     }
     let mut random = Random::new();
-    let world = World::new();
-    let network = Network::new();
-    let program = world.program().inside(network.server());
-    let listen = format!("{}:0", network.server_address());
-    let server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
-    let member = |name| world.member(name, &server).inside(network.client());
-    let (ann, eve) = (member("ann"), member("eve"));
+    let hosts = TwoHosts::new(&[]);
+    let (ann, eve) = (hosts.member("ann"), hosts.member("eve"));
     let tail = eve.start_tail(&["--follow"]);
     let mut send = ann.start_send(&["--json"]);
     let feeder = Feeder::start(send.input(), "ann", 0, PACE);
@@ -44,7 +39,7 @@ fn a_line_cut_silently_is_noticed_with_its_cause_and_nothing_is_lost_doubled_or_
         let bound_ms = ann.status().number("bound_ms");
         let (time, said_before) = (random.between_ms(from_ms, to_ms), send.err.count());
         let cut = Stopwatch::start();
-        network.cut(direction);
+        hosts.network.cut(direction);
         if from_ms > 4_000 {
             let noticed = send.err.wait_for("offline: ", said_before, 3 * NOTICED);
             let (noticed, line) = noticed.unwrap_or_else(|| panic!("not noticed: {:#?}", send.err.so_far()));
@@ -54,7 +49,7 @@ fn a_line_cut_silently_is_noticed_with_its_cause_and_nothing_is_lost_doubled_or_
             assert!(is_silence(direction, &line), "the cause of {direction:?}: {line}");
         }
         pause(time.saturating_sub(cut.elapsed()));
-        network.mend();
+        hosts.network.mend();
         let (mended, stored) = (Stopwatch::start(), send.out.count());
         send.wait_to_print(stored + 1, SOON);
         eprintln!("{direction:?} cut for {time:?}: stored again {:?} after it was mended", mended.elapsed());
@@ -67,7 +62,7 @@ fn a_line_cut_silently_is_noticed_with_its_cause_and_nothing_is_lost_doubled_or_
     let silent = drops.iter().filter(|(cause, _)| cause == "silent").count();
     assert!(silent >= 2, "the drops are told with their cause: {drops:?}");
     assert!(drops.iter().all(|(_, lasted_ms)| lasted_ms.is_some()), "each drop was over: {drops:?}");
-    let log = assert_stored(&member("witness"), &[ann, eve], &[("ann", lines)]);
+    let log = assert_stored(&hosts.member("witness"), &[ann, eve], &[("ann", lines)]);
     assert_eq!(Log::of_lines(&tail.kill().out), log, "what tail printed of {ROOM}, and the log");
 }
 
@@ -82,24 +77,20 @@ fn an_idle_line_cut_silently_is_noticed_within_the_idle_bound() {
     if !is_root() {
         return;
     }
-    let world = World::new();
-    let network = Network::new();
-    let program = world.program().inside(network.server());
-    let listen = format!("{}:0", network.server_address());
-    let server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
-    let ann = world.member("ann", &server).inside(network.client());
+    let hosts = TwoHosts::new(&[]);
+    let ann = hosts.member("ann");
     let idle_bound = Duration::from_secs(5);
     let tail = ann.start_tail(&["--follow", "--idle-bound", "5s"]);
     ann.wait_until_online(SOON);
     pause(Duration::from_secs(1));
     let cut = Stopwatch::start();
-    network.cut(Direction::Both);
+    hosts.network.cut(Direction::Both);
     let line = tail.wait_to_say("nothing was received for", 3 * idle_bound);
     eprintln!("idle: noticed after {:?}: {line}", cut.elapsed());
     assert!(cut.elapsed() < 2 * idle_bound, "noticed after {:?}", cut.elapsed());
     wait_until("the status tells the drop", SOON, || {
         ann.status().drops().iter().any(|(cause, _)| cause == "silent").then_some(())
     });
-    network.mend();
+    hosts.network.mend();
     ann.wait_until_online(SOON);
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::rig::{
-    Direction, Feeder, Log, Network, ROOM, Random, SOON, Server, Stopwatch, World, assert_stored, is_root, lines_of,
-    pause,
+    Direction, Feeder, Log, ROOM, Random, SOON, Stopwatch, TwoHosts, assert_stored, is_root, lines_of, pause,
 };
 
 const CUTS: usize = 20;
@@ -18,12 +17,8 @@ fn a_line_cut_twenty_times_loses_doubles_and_reorders_nothing() {
         return;
     }
     let mut random = Random::new();
-    let world = World::new();
-    let network = Network::new();
-    let program = world.program().inside(network.server());
-    let listen = format!("{}:0", network.server_address());
-    let server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
-    let member = |name| world.member(name, &server).inside(network.client());
+    let hosts = TwoHosts::new(&[]);
+    let member = |name| hosts.member(name);
     let members = SENDERS.map(member);
     let reader = member("eve");
     let tail = reader.start_tail(&["--follow"]);
@@ -36,11 +31,11 @@ fn a_line_cut_twenty_times_loses_doubles_and_reorders_nothing() {
 
     for _ in 0..CUTS {
         pause(random.between_ms(50, 700));
-        network.cut(DIRECTIONS[random.below(DIRECTIONS.len())]);
+        hosts.network.cut(DIRECTIONS[random.below(DIRECTIONS.len())]);
         // Every fourth outlasts the bound.
         let longest = if random.below(4) == 0 { 4_500 } else { 900 };
         pause(random.between_ms(50, longest));
-        network.mend();
+        hosts.network.mend();
     }
 
     let mended = Stopwatch::start();

@@ -2,8 +2,11 @@
 
 mod rig;
 
+mod causes;
 mod clients_killed;
+mod clocks;
 mod crowd_returns;
+mod detection;
 mod disk_failing;
 mod disk_full;
 mod disk_slow;
@@ -13,6 +16,7 @@ mod line_cut;
 mod line_cut_often;
 mod network_change;
 mod reading;
+mod reconnecting;
 mod restart_under_load;
 mod restored_server;
 mod rolled_back;

@@ -42,6 +42,12 @@ impl Member {
         self
     }
 
+    /// With these variables for her commands.
+    pub(crate) fn with_environment(mut self, variables: Vec<(String, String)>) -> Self {
+        self.program = self.program.with_environment(variables);
+        self
+    }
+
     pub(crate) fn profile(&self) -> &Path {
         &self.profile
     }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::root::command;
+use super::root::{command, output};
 
 /// Which way nothing gets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +12,23 @@ pub(crate) enum Direction {
     ToClient,
 }
 
+/// What the server's host does with packets of the other one, instead of taking them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It resets the connection.
+    Reset,
+    /// ICMP: the host can't be reached (RFC 792, code 1).
+    HostUnreachable,
+    /// ICMP: the sender is cut off from the network (RFC 1122, section 3.2.2.1, code 8).
+    HostIsolated,
+}
+
 /// See the module's documentation. It goes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Network {
     server: String,
     client: String,
+    net: String,
     server_address: String,
 }
 
@@ -25,7 +37,8 @@ impl Network {
         let id = std::process::id();
         let net = format!("10.{}.{}", 64 + id / 250 % 128, 1 + id % 250);
         let network =
-            Self { server: format!("sfs{id}"), client: format!("sfc{id}"), server_address: format!("{net}.1") };
+            Self { server: format!("sfs{id}"), client: format!("sfc{id}"), server_address: format!("{net}.1"), net };
+        let net = &network.net;
         let (server, client) = (network.server.as_str(), network.client.as_str());
         command("ip", &["netns", "add", server]);
         command("ip", &["netns", "add", client]);
@@ -62,20 +75,68 @@ impl Network {
         for end in ends {
             let rules =
                 "add table ip cut; add chain ip cut arriving { type filter hook input priority 0; policy drop; }";
-            command("ip", &["netns", "exec", end, "nft", rules]);
+            self.nft(end, rules);
         }
     }
 
-    /// From now on the server's way to the client carries this much, as `tc` spells it.
-    pub(crate) fn slow_to_client(&self, rate: &str) {
-        let link = format!("sfa{}", std::process::id());
-        let shape = ["qdisc", "add", "dev", &link, "root", "tbf", "rate", rate, "burst", "4kb", "limit", "2000000"];
-        command("ip", &[&["netns", "exec", &self.server, "tc"], &shape[..]].concat());
+    /// From now on the server's host answers every TCP packet of the other host like this.
+    pub(crate) fn answer_with(&self, answer: Answer) {
+        let reject = match answer {
+            Answer::Reset => "tcp reset",
+            Answer::HostUnreachable | Answer::HostIsolated => "icmp type host-unreachable",
+        };
+        self.nft(
+            &self.server,
+            &format!(
+                "add table ip cut; add chain ip cut arriving {{ type filter hook input priority 0; }}; \
+                 add rule ip cut arriving ip saddr {}.2 meta l4proto tcp reject with {reject}",
+                self.net
+            ),
+        );
+        if answer == Answer::HostIsolated {
+            // nft has no name for this code, but can put it in where the message arrives.
+            let rules = "add table ip cut; add chain ip cut before { type filter hook prerouting priority -300; }; \
+                         add rule ip cut before icmp type destination-unreachable icmp code set 8";
+            self.nft(&self.client, rules);
+        }
+    }
+
+    /// The client's end of the line, unplugged or plugged in.
+    pub(crate) fn set_link(&self, up: bool) {
+        let link = format!("sfb{}", std::process::id());
+        command("ip", &["-n", &self.client, "link", "set", &link, if up { "up" } else { "down" }]);
+    }
+
+    /// From now on the line carries this much each way, as `tc` spells it.
+    pub(crate) fn slow_down(&self, rate: &str) {
+        for (namespace, link) in [(&self.server, "sfa"), (&self.client, "sfb")] {
+            let link = format!("{link}{}", std::process::id());
+            let shape = ["qdisc", "add", "dev", &link, "root", "tbf", "rate", rate, "burst", "4kb", "limit", "2000000"];
+            command("ip", &[&["netns", "exec", namespace, "tc"], &shape[..]].concat());
+        }
+    }
+
+    /// The established connections that end in this namespace and the other one, as `ss` shows them with their timers.
+    pub(crate) fn connections(&self, namespace: &str) -> Vec<String> {
+        let other = if namespace == self.server { 2 } else { 1 };
+        let there = format!("{}.{other}", self.net);
+        let asked = ["netns", "exec", namespace, "ss", "-tnoH", "state", "established", "dst", &there];
+        output("ip", &asked).lines().map(str::to_owned).collect()
+    }
+
+    /// The system of this namespace throws its connections with the other one away (tcp(7), `SOCK_DESTROY`).
+    pub(crate) fn abort(&self, namespace: &str) {
+        let other = if namespace == self.server { 2 } else { 1 };
+        command("ip", &["netns", "exec", namespace, "ss", "-tnK", "dst", &format!("{}.{other}", self.net)]);
+    }
+
+    fn nft(&self, namespace: &str, rules: &str) {
+        command("ip", &["netns", "exec", namespace, "nft", rules]);
     }
 
     pub(crate) fn mend(&self) {
         for end in [&self.server, &self.client] {
-            command("ip", &["netns", "exec", end, "nft", "flush ruleset"]);
+            self.nft(end, "flush ruleset");
         }
     }
 }

@@ -39,6 +39,15 @@ impl Process {
         self.child.id()
     }
 
+    /// Its state by the kernel's letter: `S` sleeps, `R` runs, `T` is stopped (proc_pid_stat(5)).
+    pub(crate) fn state(&self) -> char {
+        let path = format!("/proc/{}/stat", self.id());
+        let stat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // The name in brackets may hold anything.
+        let after_name = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        after_name.unwrap_or_else(|| panic!("{path}: {stat}"))
+    }
+
     /// Its standard input, to be written and closed by the caller.
     pub(crate) fn input(&mut self) -> ChildStdin {
         self.child.stdin.take().expect("the input is taken once")

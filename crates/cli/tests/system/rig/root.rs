@@ -16,9 +16,16 @@ pub(crate) fn is_root() -> bool {
 /// Runs a command that has to work.
 #[track_caller]
 pub(crate) fn command(program: &str, arguments: &[&str]) {
+    output(program, arguments);
+}
+
+/// What a command that has to work prints.
+#[track_caller]
+pub(crate) fn output(program: &str, arguments: &[&str]) -> String {
     let done = Command::new(program).args(arguments).output();
     let done = done.unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("it prints text")
 }
 
 /// A small disk of its own, until it is dropped.

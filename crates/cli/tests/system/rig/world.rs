@@ -40,7 +40,7 @@ impl World {
 
     /// How the program is started here: with none of the settings of whoever runs the tests.
     pub(crate) fn program(&self) -> Program {
-        Program { home: self.directory.path().to_owned(), prefix: Vec::new() }
+        Program { home: self.directory.path().to_owned(), prefix: Vec::new(), environment: Vec::new() }
     }
 }
 
@@ -49,12 +49,19 @@ impl World {
 pub(crate) struct Program {
     home: PathBuf,
     prefix: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Program {
     /// In a network namespace.
     pub(crate) fn inside(mut self, namespace: &str) -> Self {
         self.prefix = ["ip", "netns", "exec", namespace].map(str::to_owned).to_vec();
+        self
+    }
+
+    /// With these variables, too.
+    pub(crate) fn with_environment(mut self, variables: Vec<(String, String)>) -> Self {
+        self.environment.extend(variables);
         self
     }
 
@@ -69,6 +76,7 @@ impl Program {
             }
         };
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &self.home);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.home).args(arguments);
         command
     }
