@@ -2,6 +2,7 @@
 
 mod rig;
 
+mod backpressure;
 mod causes;
 mod clients_killed;
 mod clocks;
