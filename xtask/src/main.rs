@@ -1,6 +1,7 @@
 //! The workshop: the checks that say whether a change may go in. `cargo xtask help` lists them.
 
 mod gate;
+mod named_tests;
 mod process;
 mod purity;
 mod rust_source;

@@ -48,7 +48,7 @@ pub(crate) fn stage(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Fa
     let mut tree = workspace.cargo(&["tree", "--package", "steadfast-proto", "--edges", "normal"]);
     tree.args(["--target", "all", "--prefix", "none", "--locked"]);
     let mut findings = foreign_dependencies(&workspace.capture(&mut tree)?);
-    let files = tidy::tracked_files(workspace, SOURCES)?;
+    let files = tidy::tracked_files(workspace, &format!("{SOURCES}*.rs"))?;
     if files.is_empty() {
         findings.push(format!("{SOURCES}: no source to check"));
     }

@@ -1,7 +1,7 @@
 //! The stages of the gate, in the order in which they run.
 
 use crate::process::{Failure, Workspace};
-use crate::{purity, suite, tidy};
+use crate::{named_tests, purity, suite, tidy};
 
 /// One check.
 pub(crate) struct Stage {
@@ -14,12 +14,13 @@ pub(crate) struct Stage {
 }
 
 /// What `cargo xtask ci` runs.
-pub(crate) const STAGES: [Stage; 8] = [
+pub(crate) const STAGES: [Stage; 9] = [
     Stage { name: "fmt", about: "the code is formatted", run: fmt },
     Stage { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
     Stage { name: "docs", about: "the documentation builds without a warning", run: docs },
     Stage { name: "purity", about: "crates/proto has no I/O, clock, randomness or hash order", run: purity::stage },
     Stage { name: "tidy", about: "sizes, left-overs and unexplained allowances in the sources", run: tidy::stage },
+    Stage { name: "names", about: "the tests that documents name exist", run: named_tests::stage },
     Stage { name: "build", about: "every crate and the binary build", run: build },
     Stage { name: "test", about: "every test, and none that steps aside where it must not", run: suite::all },
     Stage { name: "deny", about: "licences, banned crates and sources of the dependencies", run: deny },

@@ -28,15 +28,15 @@ pub(crate) struct TrackedFile {
 
 /// The stage.
 pub(crate) fn stage(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
-    let files = tracked_files(workspace, "")?;
+    let files = tracked_files(workspace, "*.rs")?;
     let findings: Vec<String> = files.iter().flat_map(|file| check(&file.path, &file.text)).collect();
     if findings.is_empty() { Ok(()) } else { Err(Failure::Findings(findings)) }
 }
 
-/// The `.rs` files under a directory, those not yet added included and those ignored left out.
-pub(crate) fn tracked_files(workspace: &Workspace, directory: &str) -> Result<Vec<TrackedFile>, Failure> {
+/// The files that fit a pattern of git's, those not yet added included and those ignored left out.
+pub(crate) fn tracked_files(workspace: &Workspace, pattern: &str) -> Result<Vec<TrackedFile>, Failure> {
     let mut list = workspace.command("git");
-    list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"]).arg(format!("{directory}*.rs"));
+    list.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern]);
     let listed = workspace.capture(&mut list)?;
     let paths = listed.split_terminator('\0').filter(|path| workspace.root().join(path).is_file());
     let read = |path: &str| match std::fs::read_to_string(workspace.root().join(path)) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod exit;
+mod flights;
 mod history;
 mod line;
 mod options;
@@ -48,6 +49,8 @@ enum Command {
     Status(status::Options),
     /// Say what happened to the last drops of a profile's line
     Why(why::Options),
+    /// Say how the last links of a server ended
+    Flights(flights::Options),
     /// Tell the process that drives a profile's line: try, stop, resume, log in, switch
     Line(line::Options),
     /// Measure this machine with a server of its own
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
             Command::History(options) => history::run(&options),
             Command::Status(options) => status::run(options).await,
             Command::Why(options) => why::run(&options),
+            Command::Flights(options) => flights::run(&options),
             Command::Line(options) => line::run(options).await,
             Command::Bench(options) => bench::run(options).await,
         }

@@ -93,7 +93,7 @@ fn back(loss: &Loss) -> String {
 }
 
 /// As `2026-11-24 14:02:11Z`.
-fn moment(at_ms: u64) -> String {
+pub(crate) fn moment(at_ms: u64) -> String {
     format!("{} {}", output::rfc3339(at_ms).split('T').next().unwrap_or_default(), time_of_day(at_ms))
 }
 
@@ -104,7 +104,7 @@ fn time_of_day(at_ms: u64) -> String {
     format!("{}Z", time.split('.').next().unwrap_or_default())
 }
 
-fn seconds(ms: u64) -> String {
+pub(crate) fn seconds(ms: u64) -> String {
     format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
 }
 

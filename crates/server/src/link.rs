@@ -81,6 +81,8 @@ async fn drive(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
             return if link.ending.is_some() { None } else { Some(cause) };
         }
         if link.ending.is_some() {
+            // Before the last words leave, which take their time: what counts is when it was known.
+            link.record(None);
             let timers = link.shared.services.timers.clone();
             farewell(driver, link, &timers).await;
             return None;
@@ -325,7 +327,9 @@ impl LinkCore {
 
     /// Tells the recorder and the log how it ended: as one side said, or as the line broke.
     fn record(&mut self, broke: Option<&Cause>) {
-        self.recorded = true;
+        if std::mem::replace(&mut self.recorded, true) {
+            return;
+        }
         let end = match (&self.ending, broke) {
             (Some(ending), _) => End::said(ending),
             (None, Some(cause)) => End::broke(cause),
@@ -363,9 +367,7 @@ impl LinkCore {
 /// Also of a task that panicked or was stopped: what the connection held is given back.
 impl Drop for LinkCore {
     fn drop(&mut self) {
-        if !self.recorded {
-            self.record(None);
-        }
+        self.record(None);
         if let Some(reader) = self.core.reader() {
             self.shared.hub().detach(reader);
         }

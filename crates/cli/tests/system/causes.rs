@@ -284,8 +284,8 @@ fn a_client_that_says_nonsense_is_sent_away_and_the_log_says_why() {
     // Bye, as PROTOCOL.md frames it: length, lane 0, field 20, and the reason in it.
     let reason = [0x08, 6];
     assert_eq!((answer[1], &answer[2..4], &answer[5..7]), (0, &[0xa2, 0x01][..], &reason[..]), "{answer:02x?}");
-    let line = server.process().wait_to_say("connection closed", SOON);
-    assert!(line.contains("ProtocolError"), "{line}");
+    let line = server.process().wait_to_say("connection ended", SOON);
+    assert!(line.contains("cause=\"protocol_error\" ended_by=Server"), "{line}");
 }
 
 #[test]
@@ -298,10 +298,10 @@ fn a_stopped_client_that_was_let_go_meanwhile_says_that_it_was_asleep_and_is_bac
     let logged = server.process().err.count();
     process.signal("STOP");
     let stopped = Stopwatch::start();
-    let let_go = server.process().err.wait_for("connection closed", logged, SOON);
+    let let_go = server.process().err.wait_for("connection ended", logged, SOON);
     let (at, line) = let_go.unwrap_or_else(|| panic!("the server's log: {:#?}", server.process().err.so_far()));
     eprintln!("let go {:?} after the stop: {line}", stopped.until(at));
-    assert!(line.contains("Silent"), "{line}");
+    assert!(line.contains("cause=\"silent\" ended_by=Server"), "{line}");
     bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
     // The client's own deadlines are long past, too.
     pause(Duration::from_secs(4).saturating_sub(stopped.elapsed()));
@@ -345,8 +345,8 @@ fn an_interrupted_client_says_goodbye_and_stays_away() {
     process.signal("INT");
     let ended = process.wait(SOON).expect_code(130);
     assert!(ended.err.is_empty(), "nothing went wrong: {:#?}", ended.err);
-    let line = server.process().wait_to_say("connection closed", SOON);
-    assert!(line.contains("Stopped"), "{line}");
+    let line = server.process().wait_to_say("connection ended", SOON);
+    assert!(line.contains("ended_by=Client"), "{line}");
     let status = ann.status();
     assert_eq!((status.text("state"), status.text("cause")), (Some("offline"), None));
     assert_eq!(status.drops(), [], "it was no drop");

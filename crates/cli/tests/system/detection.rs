@@ -32,10 +32,13 @@ fn noticed(process: &Process, said_before: usize, since: Stopwatch, bound: Durat
 #[track_caller]
 fn let_go(server: &Server, logged_before: usize, since: Stopwatch, bound: Duration) -> Duration {
     let log = &server.process().err;
-    let line = log.wait_for("reason=Some(Silent)", logged_before, SLACK * bound);
+    let line = log.wait_for(SILENT, logged_before, SLACK * bound);
     let (at, _) = line.unwrap_or_else(|| panic!("not let go in {SLACK} × {bound:?}: {:#?}", log.so_far()));
     since.until(at)
 }
+
+/// How the server's log says that it let a silent line go.
+const SILENT: &str = "cause=\"silent\" ended_by=Server";
 
 #[track_caller]
 fn assert_no_drop(member: &Member) {
@@ -172,7 +175,7 @@ fn clients_that_stand_still_are_let_go_by_the_server_and_go_on_without_loss() {
     ann.send_lines(&lines_of("ann", 0, 3), &[]).expect_code(0);
     let first = let_go(&server, logged, stopped, ACTIVE);
     let log = &server.process().err;
-    let both = || log.so_far()[logged..].iter().filter(|line| line.contains("reason=Some(Silent)")).count() == 2;
+    let both = || log.so_far()[logged..].iter().filter(|line| line.contains(SILENT)).count() == 2;
     wait_until("both are let go", SLACK * IDLE, || both().then_some(()));
     eprintln!("let go: with an answer due after {first:?}, idle after {:?}", stopped.elapsed());
     assert!(first < ACTIVE + IDLE / 3, "the active bound counts for the one that owes an answer: {first:?}");

@@ -46,6 +46,10 @@ impl Network {
         let pair = ["link", "add", &left, "netns", server, "type", "veth", "peer", "name", &right, "netns", client];
         command("ip", &pair);
         for (namespace, link, address) in [(server, &left, "1"), (client, &right, "2")] {
+            // Addresses of its own accord come seconds later, and would be taken for a change of the network.
+            let switch = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+            let off = format!("[ ! -e {switch} ] || echo 1 > {switch}");
+            command("ip", &["netns", "exec", namespace, "sh", "-c", &off]);
             command("ip", &["-n", namespace, "address", "add", &format!("{net}.{address}/24"), "dev", link]);
             command("ip", &["-n", namespace, "link", "set", link, "up"]);
             command("ip", &["-n", namespace, "link", "set", "lo", "up"]);
