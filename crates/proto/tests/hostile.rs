@@ -64,20 +64,7 @@ impl Scene {
     }
 
     fn greet(&mut self, person: usize, mut connection: Connection) -> Connection {
-        let hello = wire::Hello {
-            version_min: 1,
-            version_max: 1,
-            idle_bound_ms: 3_600_000,
-            window_bytes: 65_536,
-            credentials: Some(wire::Credentials {
-                name: NAMES[person].to_owned(),
-                device_id: device(person).0.to_vec().into(),
-                secret: vec![1; 32].into(),
-                account: 0,
-            }),
-            incarnation: Some(wire::Incarnation { process_start_ms: 1, process: 1, link: 1 }),
-            ..wire::Hello::default()
-        };
+        let hello = hello(person);
         connection.handle_bytes(START, &bytes_of(Kind::Hello(hello)), &mut self.hub);
         let Some(Event::Greeted(hello)) = connection.poll_event() else { panic!("not greeted") };
         let greeting = check_hello(&hello).expect("it is well formed");
@@ -108,6 +95,23 @@ impl Scene {
                 kinds.push(received.kind);
             }
         }
+    }
+}
+
+fn hello(person: usize) -> wire::Hello {
+    wire::Hello {
+        version_min: 1,
+        version_max: 1,
+        idle_bound_ms: 3_600_000,
+        window_bytes: 65_536,
+        credentials: Some(wire::Credentials {
+            name: NAMES[person].to_owned(),
+            device_id: device(person).0.to_vec().into(),
+            secret: vec![1; 32].into(),
+            account: 0,
+        }),
+        incarnation: Some(wire::Incarnation { process_start_ms: 1, process: 1, link: 1 }),
+        ..wire::Hello::default()
     }
 }
 
@@ -318,4 +322,41 @@ fn a_catch_up_that_the_store_has_no_time_for_is_asked_for_again_with_the_next_by
     assert!(connection.poll_event().is_none(), "not before there is something to send");
     scene.drain(&mut connection);
     assert!(asked(&mut connection));
+}
+
+#[test]
+fn a_pong_overtakes_a_page_that_is_leaving() {
+    let mut scene = Scene::set();
+    let room = scene.op(0, 1, enter()).room;
+    let position = scene.op(0, 2, send(room, 60_000)).position;
+    let chunk = scene.chunk(position, position);
+    let mut connection = scene.connect(0);
+    scene.drain(&mut connection);
+    let history = wire::History { number: 1, room, from_sequence: 1, to_sequence: 9 };
+    let mut asked = bytes_of(Kind::History(history));
+    connection.handle_bytes(START, &asked, &mut scene.hub);
+    let Some(Event::ReadHistory(asked_for)) = connection.poll_event() else { panic!("no read is wanted") };
+    connection.handle_history(&asked_for, std::slice::from_ref(&chunk), &scene.hub);
+
+    let mut decoder = Decoder::default();
+    let mut step = |connection: &mut Connection, hub: &mut Hub| {
+        let mut out = Vec::new();
+        connection.poll_transmit(START, hub, &mut out);
+        assert!(out.len() <= 2 * 16_400, "{} bytes at once", out.len());
+        decoder.push(&out);
+        std::iter::from_fn(|| decoder.next_frame().expect("our own frames are good"))
+            .map(|r| r.kind)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(step(&mut connection, &mut scene.hub), [], "the page has begun to leave");
+    let (frames_before, bytes_before) = (2, (bytes_of(Kind::Hello(hello(0))).len() + asked.len()) as u64);
+    asked = bytes_of(Kind::Ping(wire::Ping { number: 1, frames_before, bytes_before }));
+    connection.handle_bytes(START, &asked, &mut scene.hub);
+    let kinds = step(&mut connection, &mut scene.hub);
+    assert!(matches!(kinds[..], [Kind::Pong(_)]), "{} frames", kinds.len());
+    let mut rest = Vec::new();
+    while rest.is_empty() {
+        rest = step(&mut connection, &mut scene.hub);
+    }
+    assert!(matches!(rest[..], [Kind::HistoryPage(_), ..]));
 }

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use self::catchup::Catchup;
-use self::replies::Replies;
+use self::replies::{Of, Replies};
 use super::{Answer, Hub, Origin, ReaderId};
 use crate::codec::CodecError;
 use crate::ids::{AccountId, DeviceId, RoomId};
@@ -294,12 +294,13 @@ impl Connection {
         let Phase::Live(reader) = self.phase else { return };
         if let Some(replies) = &mut self.replies {
             while out.len() - start < TRANSMIT_BYTES {
-                let Some((kind, streamed)) = replies.next() else { break };
-                if matches!(kind, Kind::HistoryPage(_)) {
-                    self.history_open = self.history_open.saturating_sub(1);
+                let Some(part) = replies.next() else { break };
+                let bytes = self.link.send_encoded(now, &part.bytes, 1, out);
+                match part.of {
+                    Of::Stream => self.stream_sent += bytes,
+                    Of::Page => self.history_open = self.history_open.saturating_sub(u8::from(part.last)),
+                    Of::Other => {}
                 }
-                let bytes = self.link.send(now, kind, out);
-                self.stream_sent += if streamed { bytes } else { 0 };
             }
             if replies.is_empty() {
                 self.replies = None;

@@ -3,6 +3,9 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
+use crate::codec;
 use crate::wire::{Hold, HoldCause, Outcome, Outcomes, frame::Kind};
 
 /// Outcomes that share a frame.
@@ -25,23 +28,60 @@ pub(super) struct Replies {
     pub(super) others: VecDeque<Kind>,
     /// Number and head of the Syncs that wait for the reader to get there.
     syncs: VecDeque<(u32, u64)>,
+    /// The parts of a reply that have not left.
+    rest: Bytes,
+    rest_of: Of,
+}
+
+/// What leaves next: a frame, or a part of one that is too long to stand before a pong.
+pub(super) struct Part {
+    /// Its bytes on the wire.
+    pub(super) bytes: Bytes,
+    /// What it is a part of.
+    pub(super) of: Of,
+    /// Whether it is the last one of its frame.
+    pub(super) last: bool,
+}
+
+/// What a reply is, as far as a connection counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Of {
+    /// A frame of the entries lane.
+    Stream,
+    /// A page of history.
+    Page,
+    /// Another one.
+    #[default]
+    Other,
 }
 
 impl Replies {
-    /// The next frame, and whether it is of the entries lane.
-    pub(super) fn next(&mut self) -> Option<(Kind, bool)> {
+    /// What leaves next.
+    pub(super) fn next(&mut self) -> Option<Part> {
+        if self.rest.is_empty() {
+            let kind = self.next_frame()?;
+            self.rest_of = match kind {
+                Kind::Heads(_) => Of::Stream,
+                Kind::HistoryPage(_) => Of::Page,
+                _ => Of::Other,
+            };
+            let mut encoded = Vec::new();
+            codec::encode_kind(kind, &mut encoded);
+            self.rest = encoded.into();
+        }
+        let length = codec::first_part(&self.rest).0.len();
+        let bytes = self.rest.split_to(length);
+        Some(Part { bytes, of: self.rest_of, last: self.rest.is_empty() })
+    }
+
+    fn next_frame(&mut self) -> Option<Kind> {
         if !self.outcomes.is_empty() {
             let count = self.outcomes.len().min(OUTCOMES_PER_FRAME);
             let outcomes = self.outcomes.drain(..count).collect();
-            return Some((Kind::Outcomes(Outcomes { outcomes }), false));
+            return Some(Kind::Outcomes(Outcomes { outcomes }));
         }
-        if let Some(hold) = self.hold.take() {
-            return Some((Kind::Hold(hold), false));
-        }
-        if let Some(kind) = self.heads.pop_front() {
-            return Some((kind, true));
-        }
-        self.others.pop_front().map(|kind| (kind, false))
+        let hold = self.hold.take().map(Kind::Hold);
+        hold.or_else(|| self.heads.pop_front()).or_else(|| self.others.pop_front())
     }
 
     /// Two holds that leave together are one: from the lower operation on, and an obstacle's wait before a gap's none.
@@ -76,7 +116,8 @@ impl Replies {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.outcomes.is_empty()
+        self.rest.is_empty()
+            && self.outcomes.is_empty()
             && self.hold.is_none()
             && self.heads.is_empty()
             && self.others.is_empty()
