@@ -4,6 +4,7 @@
 //! Every database is a write-ahead log that is synced at COMMIT. The log is reused, never truncated: a sync of a file
 //! that does not grow costs about half (no `journal_size_limit`).
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +41,29 @@ pub(crate) fn open(path: &Path) -> Result<Connection, SqliteError> {
 /// Opens the database at `path` for reading; it has to be there. Closing this connection leaves the files as they were.
 pub(crate) fn open_read_only(path: &Path) -> Result<Connection, SqliteError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+/// Opens the database at `path` for reading where nothing can be written, not even beside it. One that was closed well
+/// has no write-ahead log and is read as it is; the log of one that was not is read through its index (`-shm`), and
+/// without that it can't be.
+pub(crate) fn open_where_nothing_is_written(path: &Path) -> Result<Connection, SqliteError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = Path::new(&log).metadata().is_ok_and(|found| found.len() > 0);
+    if has_log {
+        return open_read_only(path);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    connect(Path::new(&immutable_uri(path)), flags)
+}
+
+/// <https://www.sqlite.org/uri.html>: what has a meaning in a URI is escaped.
+fn immutable_uri(path: &Path) -> OsString {
+    let mut uri = OsString::from("file:");
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    uri.push(escaped);
+    uri.push("?immutable=1");
+    uri
 }
 
 /// Moves what is in the write-ahead log into the database and syncs that; the log's file stays to be used again.

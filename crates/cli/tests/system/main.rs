@@ -11,6 +11,7 @@ mod detection;
 mod disk_failing;
 mod disk_full;
 mod disk_slow;
+mod disk_unusable;
 mod holder;
 mod limits;
 mod line_cut;

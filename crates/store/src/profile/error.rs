@@ -41,6 +41,12 @@ pub enum ProfileError {
         /// The profile's directory.
         dir: PathBuf,
     },
+    /// Where the profile's directory should be is something else.
+    #[error("{} is not a directory: choose another one with --profile", dir.display())]
+    NotADirectory {
+        /// What was given as the directory.
+        dir: PathBuf,
+    },
     /// A write or a sync failed. What the disk holds is unknown, and trying again on this handle would not tell.
     #[error("the disk of {} failed ({text}): look at it, then start again", dir.display())]
     DiskFailed {
@@ -217,6 +223,7 @@ impl ProfileError {
             }
             ProfileError::NotThere { .. }
             | ProfileError::NotWritable { .. }
+            | ProfileError::NotADirectory { .. }
             | ProfileError::DiskFailed { .. }
             | ProfileError::Broken { .. }
             | ProfileError::OtherName { .. }
@@ -237,10 +244,14 @@ impl ProfileError {
             ProfileError::Io { kind: io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied, .. } => {
                 ProfileError::NotWritable { dir: dir.to_owned() }
             }
+            ProfileError::Io { kind: io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory, .. } => {
+                ProfileError::NotADirectory { dir: dir.to_owned() }
+            }
             ProfileError::Io { .. }
             | ProfileError::NotThere { .. }
             | ProfileError::DiskFull { .. }
             | ProfileError::NotWritable { .. }
+            | ProfileError::NotADirectory { .. }
             | ProfileError::DiskFailed { .. }
             | ProfileError::Broken { .. }
             | ProfileError::OtherName { .. }

@@ -52,6 +52,20 @@ impl Live {
         }
     }
 
+    /// Opens what is there where nothing can be written; it is empty where nothing can be read.
+    pub(super) fn open_to_read(dir: &Path) -> Result<Live, ProfileError> {
+        let read = sqlite::open_where_nothing_is_written(&dir.join(FILE)).and_then(|connection| {
+            let ours = Stamp::read(&connection)? == STAMP;
+            Ok(ours.then_some(connection))
+        });
+        if let Ok(Some(connection)) = read {
+            return Ok(Live { connection });
+        }
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(TABLES)?;
+        Ok(Live { connection })
+    }
+
     /// The status of the process that drives, as it wants to be shown (JSON).
     pub fn set_status(&self, json: &str) -> Result<(), ProfileError> {
         self.connection.prepare_cached("INSERT OR REPLACE INTO status (one, json) VALUES (1, ?)")?.execute([json])?;

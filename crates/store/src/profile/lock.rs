@@ -2,7 +2,7 @@
 //! back when the process ends, however it ends. The file holds the process id, to name a holder that does not answer.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use super::error::ProfileError;
@@ -34,7 +34,16 @@ impl DriverLock {
 
     /// The process that holds the lock. `None`: nobody, or a holder that has just taken it and not yet said its id.
     pub fn holder(dir: &Path) -> Result<Option<u32>, ProfileError> {
-        let mut file = open(dir)?;
+        let mut file = match open(dir) {
+            // Nobody drives a profile that can't be written, but who has it mounted for writing elsewhere.
+            Err(ProfileError::Io { kind: ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied, .. }) => {
+                match File::open(dir.join(FILE)) {
+                    Ok(file) => file,
+                    Err(_) => return Ok(None),
+                }
+            }
+            opened => opened?,
+        };
         match file.try_lock_shared() {
             Ok(()) => return Ok(None),
             Err(TryLockError::WouldBlock) => {}

@@ -48,6 +48,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use steadfast_proto::ids::{AccountId, DeviceId, Place};
 use steadfast_proto::names;
 
+use crate::SqliteError;
 use crate::sqlite;
 
 pub use aside::AsideMessage;
@@ -75,7 +76,9 @@ pub struct Profile {
     live: Live,
     /// Locked by who writes to the profile's database. SQLite's own waiting looks ten times a second whether it
     /// is free: beside a writer whose every sync is slow that finds its turn by luck only.
-    writing: Arc<File>,
+    ///
+    /// `None` where nothing can be written.
+    writing: Option<Arc<File>>,
     /// After a failed write or sync this handle writes no more: that it works again would prove nothing.
     failed: Option<ProfileError>,
     /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
@@ -98,14 +101,37 @@ impl Profile {
     /// this returns, so that a device that connects is known to itself from then on. Without `fresh` nothing is made:
     /// [`ProfileError::NotThere`].
     pub fn open(dir: &Path, name: &str, fresh: Option<&Fresh>) -> Result<Profile, ProfileError> {
-        Profile::open_unnamed(dir, name, fresh).map_err(|error| error.located(dir))
+        match Profile::open_unnamed(dir, name, fresh).map_err(|error| error.located(dir)) {
+            Err(ProfileError::NotWritable { .. }) if fresh.is_none() => Profile::open_to_read(dir, name),
+            opened => opened,
+        }
+    }
+
+    /// Opens the profile where nothing can be written: on a disk that is mounted for reading only, say.
+    fn open_to_read(dir: &Path, name: &str) -> Result<Profile, ProfileError> {
+        let located = |error: SqliteError| ProfileError::from(error).located(dir);
+        let path = dir.join(FILE);
+        let connection = sqlite::open_where_nothing_is_written(&path).map_err(located)?;
+        if !schema::is_ours(&connection, &path).map_err(|error| error.located(dir))? {
+            return Err(ProfileError::NotThere { dir: dir.to_owned() });
+        }
+        let live = Live::open_to_read(dir)?;
+        let profile = Profile {
+            directory: dir.to_owned(),
+            connection,
+            live,
+            writing: None,
+            failed: None,
+            rewind_seen: Cell::new(0),
+        };
+        profile.check_name(name)?;
+        Ok(profile)
     }
 
     /// The same, with errors that don't say what the directory lacks.
     fn open_unnamed(dir: &Path, name: &str, fresh: Option<&Fresh>) -> Result<Profile, ProfileError> {
         let invalid = |error| ProfileError::NameInvalid { name: name.to_owned(), error };
         let asked = names::spelled(name).map_err(invalid)?;
-        let asked_folded = names::folded(name).map_err(invalid)?;
         let not_there = || ProfileError::NotThere { dir: dir.to_owned() };
         let path = dir.join(FILE);
         if fresh.is_some() {
@@ -128,12 +154,8 @@ impl Profile {
             insert_identity(&transaction, &asked, fresh.ok_or_else(not_there)?)?;
             transaction.commit()?;
         }
-        let identity = standing::identity(&connection)?;
-        if names::folded(&identity.name).ok().as_ref() != Some(&asked_folded) {
-            return Err(ProfileError::OtherName { dir: dir.to_owned(), found: identity.name, asked });
-        }
         let live = Live::open(dir)?;
-        let writing = Arc::new(directory::open_lock(dir, WRITING)?);
+        let writing = Some(Arc::new(directory::open_lock(dir, WRITING)?));
         drop(turn);
         if fresh.is_some() {
             // What an earlier run could not sync may be in the page cache only: what is believed, and told to the
@@ -141,7 +163,18 @@ impl Profile {
             sqlite::checkpoint_passive(&connection)?;
         }
         let directory = dir.to_owned();
-        Ok(Profile { directory, connection, live, writing, failed: None, rewind_seen: Cell::new(0) })
+        let profile = Profile { directory, connection, live, writing, failed: None, rewind_seen: Cell::new(0) };
+        profile.check_name(name)?;
+        Ok(profile)
+    }
+
+    fn check_name(&self, asked: &str) -> Result<(), ProfileError> {
+        let found = standing::identity(&self.connection).map_err(|error| error.located(&self.directory))?.name;
+        if names::folded(&found).ok() == names::folded(asked).ok() {
+            return Ok(());
+        }
+        let asked = names::spelled(asked).unwrap_or_else(|_| asked.to_owned());
+        Err(ProfileError::OtherName { dir: self.directory.clone(), found, asked })
     }
 
     /// Who this device is.
@@ -168,8 +201,10 @@ impl Profile {
             return Err(error.clone());
         }
         let failed = |error: io::Error| ProfileError::Io { path: self.directory.join(WRITING), kind: error.kind() };
-        self.writing.lock().map_err(failed)?;
-        Ok(WritingTurn(Arc::clone(&self.writing)))
+        let writing = self.writing.as_ref();
+        let writing = writing.ok_or_else(|| ProfileError::NotWritable { dir: self.directory.clone() })?;
+        writing.lock().map_err(failed)?;
+        Ok(WritingTurn(Arc::clone(writing)))
     }
 
     /// What an error of a write means.

@@ -34,6 +34,12 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Where the directory should be is something else.
+    #[error("{} is not a directory: name another one with --data", .path.display())]
+    NotADirectory {
+        /// What was given as the directory.
+        path: PathBuf,
+    },
     /// This process may not write there.
     #[error(
         "{} can't be written: give it to the user that runs the server, or mount it for writing",
@@ -156,6 +162,7 @@ impl OpenError {
         match error.kind() {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => OpenError::ReadOnly { path },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::Full { path },
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => OpenError::NotADirectory { path },
             kind => OpenError::Io { path, kind },
         }
     }

@@ -48,6 +48,11 @@ impl Member {
         self
     }
 
+    pub(crate) fn without_override(mut self) -> Self {
+        self.program = self.program.without_override();
+        self
+    }
+
     pub(crate) fn profile(&self) -> &Path {
         &self.profile
     }

@@ -48,6 +48,11 @@ impl Tmpfs {
         command("mount", &["-o", &format!("remount,size={size}"), &self.0.display().to_string()]);
     }
 
+    /// From now on it takes no writes. Nobody may have a file on it open for writing.
+    pub(crate) fn make_read_only(&self) {
+        command("mount", &["-o", "remount,ro", &self.0.display().to_string()]);
+    }
+
     /// Takes all the room that is left with a file; removing it frees the room.
     pub(crate) fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");

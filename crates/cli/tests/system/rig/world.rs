@@ -65,6 +65,12 @@ impl Program {
         self
     }
 
+    /// Without root's right to pass over what files and directories permit.
+    pub(crate) fn without_override(mut self) -> Self {
+        self.prefix = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"].map(str::to_owned).to_vec();
+        self
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let binary = env!("CARGO_BIN_EXE_steadfast");
         let mut command = match &self.prefix[..] {
