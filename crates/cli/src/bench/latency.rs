@@ -15,7 +15,7 @@ const ROOM: &str = "bench";
 const JOINS: u64 = 2;
 
 pub(super) async fn run(load: &Load) -> Result<(), Exit> {
-    let scene = Scene::set(load)?;
+    let scene = Scene::set(&load.data)?;
     let messages = load.messages.unwrap_or(MESSAGES).max(1);
     let (receiver, sender) = (scene.client("receiver")?, scene.client("sender")?);
     for client in [&receiver, &sender] {

@@ -1,6 +1,8 @@
 //! `steadfast bench`: what this machine does with a server of its own, in a process of its own, on a scratch
 //! directory of the disk that `--data` names.
 
+mod detect;
+mod gate;
 mod latency;
 mod scene;
 mod throughput;
@@ -23,6 +25,8 @@ enum What {
     Throughput(Load),
     /// How long one message takes from `send` until the receiver has stored it
     Latency(Load),
+    /// How soon client and server notice that a line has died silently: while an answer is due, and idle
+    Detect(detect::Options),
 }
 
 #[derive(Debug, Args)]
@@ -45,5 +49,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     match options.what {
         What::Throughput(load) => throughput::run(&load).await,
         What::Latency(load) => latency::run(&load).await,
+        What::Detect(options) => detect::run(&options).await,
     }
 }

@@ -1,12 +1,12 @@
 //! A scratch directory, a server process on it, and clients.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use steadfast::{Client, Options};
 use tempfile::TempDir;
 
-use super::Load;
 use crate::exit::Exit;
 
 pub(super) struct Scene {
@@ -16,9 +16,9 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn set(load: &Load) -> Result<Self, Exit> {
+    pub(super) fn set(data: &Path) -> Result<Self, Exit> {
         let failed = |error: std::io::Error| Exit::failed(format!("the scene can't be set: {error}"));
-        let directory = tempfile::Builder::new().prefix("steadfast-bench-").tempdir_in(&load.data).map_err(failed)?;
+        let directory = tempfile::Builder::new().prefix("steadfast-bench-").tempdir_in(data).map_err(failed)?;
         let mut server = Command::new(std::env::current_exe().map_err(failed)?)
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
             .arg(directory.path().join("server"))
@@ -35,10 +35,19 @@ impl Scene {
         if scene.address.is_empty() { Err(Exit::failed("the server did not start")) } else { Ok(scene) }
     }
 
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(super) fn client(&self, name: &str) -> Result<Client, Exit> {
-        let mut options = Options::new(name, &self.address);
+        Client::open(self.options(name, &self.address)).map_err(Exit::failed)
+    }
+
+    /// For a client who reaches the server through this address.
+    pub(super) fn options(&self, name: &str, address: &str) -> Options {
+        let mut options = Options::new(name, address);
         options.profile = Some(self.directory.path().join(name));
-        Client::open(options).map_err(Exit::failed)
+        options
     }
 }
 

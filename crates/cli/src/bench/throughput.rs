@@ -29,7 +29,7 @@ async fn drain(sender: &Client, changed: &mut watch::Receiver<u64>) -> Result<()
 }
 
 pub(super) async fn run(load: &Load) -> Result<(), Exit> {
-    let scene = Scene::set(load)?;
+    let scene = Scene::set(&load.data)?;
     let messages = load.messages.unwrap_or(MESSAGES);
     let (receiver, sender) = (scene.client("receiver")?, scene.client("sender")?);
     for client in [&receiver, &sender] {

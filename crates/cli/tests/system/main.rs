@@ -2,6 +2,7 @@
 
 mod rig;
 
+mod bench;
 mod backpressure;
 mod causes;
 mod clients_killed;
