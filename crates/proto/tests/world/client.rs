@@ -26,6 +26,8 @@ pub(crate) struct Client {
     storing: Option<Vec<Change>>,
     /// Its disk takes nothing for now.
     pub(crate) stalled: bool,
+    /// Its process stands still: it reads nothing, and its deadlines pass.
+    pub(crate) frozen: bool,
     /// What the process was told since it started.
     pub(crate) answered: BTreeMap<u32, Result<(), wire::RequestError>>,
     pub(crate) drops: Vec<(Instant, Cause)>,
@@ -57,6 +59,7 @@ impl World {
             process: 0,
             storing: None,
             stalled: false,
+            frozen: false,
             answered: BTreeMap::new(),
             drops: Vec::new(),
             flights: BTreeMap::new(),

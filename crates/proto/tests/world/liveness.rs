@@ -121,3 +121,107 @@ fn an_idle_line_carries_a_ping_and_its_answer_every_eleven_seconds_and_no_more()
         assert!(after.1 - before.1 <= 58 * PING_BYTES_MAX, "{} bytes down in 600 s", after.1 - before.1);
     });
 }
+
+/// What is under way when a line is cut has arrived, is stored, and its answer is here, after this: two ways over the
+/// line, both disks, and the sequencer's own time.
+const SETTLING: Duration = Duration::from_millis(25);
+
+#[test]
+fn a_busy_client_notices_a_cut_in_any_direction_as_soon_as_an_idle_one_that_asks_once() {
+    const PACE: Duration = Duration::from_millis(50);
+    for_each_seed(0..150, |seed| {
+        for busy in [true, false] {
+            let (mut world, client) = idle_client(seed);
+            let mut number = 0;
+            let mut ask = |world: &mut World| {
+                world.enter(client, &format!("den{number}"));
+                number += 1;
+            };
+            for _ in 0..if busy { 20 } else { 0 } {
+                ask(&mut world);
+                world.run_for(PACE);
+            }
+            assert!(world.clients[client].drops.is_empty());
+            let cut = world.now;
+            let (up, down) = [(true, true), (true, false), (false, true)][world.random.below(3)];
+            world.cut(client, up, down, false);
+            ask(&mut world);
+            while world.clients[client].drops.is_empty() {
+                assert!(world.now.since(cut) < 2 * ACTIVE_BOUND, "a dead line is not noticed");
+                if busy {
+                    ask(&mut world);
+                }
+                world.run_for(PACE);
+            }
+            let (at, cause) = world.clients[client].drops[0].clone();
+            assert!(at.since(cut) <= ACTIVE_BOUND + SETTLING, "busy {busy}: {:?} after the cut", at.since(cut));
+            match cause {
+                Cause::Silent { for_ms } => assert!(for_ms >= 3_000, "after {for_ms} ms of silence"),
+                // Its own words got through: the server was the first to say so.
+                Cause::Bye { .. } => assert!(!down, "{cause:?}"),
+                other => panic!("{other:?}"),
+            }
+            come_to_rest(&mut world);
+            check_operations(&world);
+        }
+    });
+}
+
+#[test]
+fn a_client_that_stood_still_knows_it_whether_the_line_outlived_that_or_not() {
+    for_each_seed(0..300, |seed| {
+        let (mut world, client) = idle_client(seed);
+        let wire = world.clients[client].wire.expect("the client is online");
+        let time = world.random.ms(0, 40_000);
+        world.freeze_client(client, true);
+        world.run_for(time);
+        let let_go = !world.server.conns.contains_key(&wire);
+        world.freeze_client(client, false);
+        world.run_for(SETTLING);
+        let causes: Vec<Cause> = world.clients[client].drops.iter().map(|(_, cause)| cause.clone()).collect();
+        let expected = if let_go { vec![Cause::WokeFromSleep] } else { vec![] };
+        assert_eq!(causes, expected, "after {time:?}");
+        // It is back at once, and stays.
+        world.run_for(SETTLING);
+        let back = world.clients[client].wire.expect("it is connected");
+        assert_eq!(back != wire, let_go);
+        world.run_for(Duration::from_secs(60));
+        assert_eq!(world.clients[client].wire, Some(back));
+        come_to_rest(&mut world);
+    });
+}
+
+#[test]
+fn a_server_that_stands_still_is_noticed_after_the_active_bound_and_for_less_than_that_drops_nobody() {
+    for_each_seed(0..200, |seed| {
+        let (mut world, asking) = idle_client(seed);
+        let idle = world.add_client("bob");
+        world.run_for(Duration::from_secs(1));
+        let stopped = world.now;
+        world.freeze_server(true);
+        world.enter(asking, "den");
+        let short = world.random.percent(50);
+        let time = if short { world.random.ms(0, 2_900) } else { world.random.ms(3_100, 30_000) };
+        world.run_for(time);
+        if short {
+            assert!(world.clients[asking].drops.is_empty(), "before the bound");
+        } else {
+            let (at, cause) = world.clients[asking].drops.first().cloned().expect("noticed");
+            let took = at.since(stopped);
+            assert!(took >= ACTIVE_BOUND && took <= ACTIVE_BOUND + SETTLING, "noticed after {took:?}");
+            assert!(matches!(cause, Cause::Silent { .. }), "{cause:?}");
+        }
+        world.freeze_server(false);
+        come_to_rest(&mut world);
+        check_operations(&world);
+        check_streams(&world);
+        if short {
+            assert!(world.clients[asking].drops.is_empty() && world.clients[idle].drops.is_empty());
+        }
+        // Those for whom the time was too short are not dropped by it later.
+        let drops = |world: &World| (world.clients[asking].drops.len(), world.clients[idle].drops.len());
+        let before = drops(&world);
+        world.run_for(Duration::from_secs(60));
+        assert_eq!(drops(&world), before);
+    });
+}

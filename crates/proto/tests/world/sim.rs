@@ -93,6 +93,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) server: Server,
     pub(crate) wires: BTreeMap<u64, Wire>,
+    /// The server's process stands still: it reads nothing, and its deadlines pass.
+    server_frozen: bool,
     tasks: BTreeMap<(Instant, u64), Task>,
     numbers: u64,
 }
@@ -103,7 +105,8 @@ impl World {
         let server = Server::new(&mut random);
         let now = Instant::from_nanos(1_000_000_000_000);
         let (wires, tasks) = (BTreeMap::new(), BTreeMap::new());
-        let mut world = Self { now, random, weather, clients: Vec::new(), server, wires, tasks, numbers: 0 };
+        let clients = Vec::new();
+        let mut world = Self { now, random, weather, clients, server, wires, server_frozen: false, tasks, numbers: 0 };
         world.start_server();
         world
     }
@@ -166,6 +169,22 @@ impl World {
         }
     }
 
+    /// The server's process is stopped, or goes on. Its disk must be at rest.
+    pub(crate) fn freeze_server(&mut self, frozen: bool) {
+        self.server_frozen = frozen;
+        if !frozen && self.random.percent(50) {
+            self.run_server_timers();
+        }
+    }
+
+    /// A client's process is stopped, or goes on; then what it looks at first is chance. Its disk must be at rest.
+    pub(crate) fn freeze_client(&mut self, client: usize, frozen: bool) {
+        self.clients[client].frozen = frozen;
+        if !frozen && self.random.percent(50) {
+            self.client_timer(client);
+        }
+    }
+
     pub(crate) fn push(&mut self, wire: u64, up: bool, mut bytes: &[u8]) {
         let Some(there) = self.wires.get_mut(&wire) else { return };
         let pipe = if up { &mut there.up } else { &mut there.down };
@@ -191,9 +210,14 @@ impl World {
 
     fn next_moment(&self) -> Option<Instant> {
         let task = self.tasks.keys().next().map(|&(at, _)| at);
-        let arrivals = self.wires.values().flat_map(|wire| [wire.up.next_arrival(), wire.down.next_arrival()]);
-        let clients = self.clients.iter().filter_map(|client| client.session.as_ref()?.poll_timeout());
-        let conns = self.server.conns.values().map(|conn| conn.core.poll_timeout().0);
+        let arrivals = self.wires.values().flat_map(|wire| {
+            let up = wire.up.next_arrival().filter(|_| !self.server_frozen);
+            [up, wire.down.next_arrival().filter(|_| !self.clients[wire.client].frozen)]
+        });
+        let awake = self.clients.iter().filter(|client| !client.frozen);
+        let clients = awake.filter_map(|client| client.session.as_ref()?.poll_timeout());
+        let conns = self.server.conns.values().filter(|_| !self.server_frozen);
+        let conns = conns.map(|conn| conn.core.poll_timeout().0);
         let timers = clients.map(|(at, _)| at).chain(conns);
         arrivals.flatten().chain(timers).chain(task).min()
     }
@@ -207,12 +231,24 @@ impl World {
         }
         let wires: Vec<u64> = self.wires.keys().copied().collect();
         for wire in wires {
-            self.arrive(wire, true);
-            self.arrive(wire, false);
+            if !self.server_frozen {
+                self.arrive(wire, true);
+            }
+            if self.wires.get(&wire).is_some_and(|wire| !self.clients[wire.client].frozen) {
+                self.arrive(wire, false);
+            }
         }
         for client in 0..self.clients.len() {
-            self.client_timer(client);
+            if !self.clients[client].frozen {
+                self.client_timer(client);
+            }
         }
+        if !self.server_frozen {
+            self.run_server_timers();
+        }
+    }
+
+    fn run_server_timers(&mut self) {
         let conns: Vec<u64> = self.server.conns.keys().copied().collect();
         for wire in conns {
             self.server_timer(wire);
