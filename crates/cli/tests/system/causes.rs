@@ -9,7 +9,7 @@ use crate::rig::{
 
 /// Pauses that don't depend on chance: a line that is back before anybody looked would say nothing.
 const STEADY: [&str; 2] = ["--reconnect-tries", "1000"];
-/// The kernel is the only one who notices: it has three seconds, the heartbeat a minute.
+/// The kernel is the only one who notices: it has three seconds, the heartbeat half a minute.
 const QUICK_KERNEL: [&str; 4] = ["--keepalive", "1s,1s,2", "--user-timeout", "3s"];
 const KERNEL: Duration = Duration::from_secs(3);
 
@@ -171,7 +171,7 @@ fn a_dead_line_that_only_the_kernel_can_notice_is_given_up_by_the_kernels_of_bot
     }
     let hosts = TwoHosts::new(&QUICK_KERNEL);
     let ann = hosts.member("ann");
-    let process = tail(&ann, &[&["--idle-bound", "60s"], &QUICK_KERNEL[..]].concat());
+    let process = tail(&ann, &[&["--idle-bound", "60s", "--active-bound", "30s"], &QUICK_KERNEL[..]].concat());
     let ends = [hosts.network.client(), hosts.network.server()];
     let gone = |end: &str| hosts.network.connections(end).is_empty();
 

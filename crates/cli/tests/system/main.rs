@@ -2,8 +2,8 @@
 
 mod rig;
 
-mod bench;
 mod backpressure;
+mod bench;
 mod causes;
 mod clients_killed;
 mod clocks;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Direction, Network, SOON, Server, Stopwatch, World, command, is_root, lines_of, pause};
+use crate::rig::{Direction, Network, SOON, Stopwatch, TwoHosts, command, is_root, lines_of, pause};
 
 /// Between a change and the noticing of a death that it is a hint of: a ping, and the active bound.
 const NOTICED: Duration = Duration::from_secs(3);
@@ -20,39 +20,34 @@ fn a_change_of_addresses_finds_a_dead_idle_line_in_seconds_and_leaves_a_living_o
     if !is_root() {
         return;
     }
-    let world = World::new();
-    let network = Network::new();
-    let listen = format!("{}:0", network.server_address());
-    let program = world.program().inside(network.server());
-    let mut server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
+    let mut hosts = TwoHosts::new(&[]);
     // Long pauses between tries, so that only the hint can bring the line back soon.
     let slow = &["--reconnect-pause", "600s", "--reconnect-wait", "1s"];
-    let ann = world.member("ann", &server).inside(network.client()).trying(slow);
+    let ann = hosts.member("ann").trying(slow);
     let tail = ann.start_tail(&["--follow", "--idle-bound", "60s"]);
     ann.wait_until_online(SOON);
     for _ in 0..5 {
-        change_addresses(&network);
+        change_addresses(&hosts.network);
         pause(Duration::from_millis(300));
     }
     assert!(tail.err.so_far().is_empty(), "the line lives: {:#?}", tail.err.so_far());
 
-    network.cut(Direction::Both);
+    hosts.network.cut(Direction::Both);
     let cut = Stopwatch::start();
-    change_addresses(&network);
+    change_addresses(&hosts.network);
     tail.wait_to_say("nothing was received for", 3 * NOTICED);
     eprintln!("dead line noticed {:?} after the change; the idle bound was 60 s", cut.elapsed());
     assert!(cut.elapsed() < 3 * NOTICED);
 
     // Tries fail until the pauses are long.
-    server.kill();
-    network.mend();
+    hosts.server.kill();
+    hosts.network.mend();
     pause(Duration::from_secs(8));
-    server.restart();
+    hosts.server.restart();
     let changed = Stopwatch::start();
-    change_addresses(&network);
+    change_addresses(&hosts.network);
     tail.wait_to_say("online again", 3 * Duration::from_secs(2));
     eprintln!("online again {:?} after the change", changed.elapsed());
-    let bob = world.member("bob", &server).inside(network.server());
-    bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    hosts.neighbour("bob").send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
     tail.wait_to_print(1, SOON);
 }

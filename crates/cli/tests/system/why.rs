@@ -2,32 +2,27 @@
 
 use std::time::Duration;
 
-use crate::rig::{Direction, Network, SOON, Server, World, is_root, lines_of, wait_until};
+use crate::rig::{Direction, Process, SOON, TwoHosts, World, is_root, lines_of, wait_until};
 
 #[test]
 fn a_silent_drop_is_told_with_its_silence_its_pings_its_tries_and_what_was_caught_up_and_sent() {
     if !is_root() {
         return;
     }
-    let world = World::new();
-    let network = Network::new();
-    let listen = format!("{}:0", network.server_address());
-    let program = world.program().inside(network.server());
-    let server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
-    let ann = world.member("ann", &server).inside(network.client());
-    let bob = world.member("bob", &server).inside(network.server());
+    let hosts = TwoHosts::new(&[]);
+    let (ann, bob) = (hosts.member("ann"), hosts.neighbour("bob"));
     let tail = ann.start_tail(&["--follow", "--active-bound", "1s"]);
     ann.wait_until_online(SOON);
     let none = ann.start("why", &[]).wait(SOON).expect_code(0);
     assert!(none.out[0].starts_with("no drop is on record; the last line came up "), "{:?}", none.out);
 
     // The server's own lines, bob's among them, are not touched.
-    network.cut(Direction::ToClient);
+    hosts.network.cut(Direction::ToClient);
     bob.send_lines(&lines_of("bob", 0, 37), &[]).expect_code(0);
     let sends = ["ann 0", "ann 1"].map(|text| ann.start_send(&["--queue", text]));
     sends.into_iter().for_each(|send| drop(send.wait(SOON).expect_code(0)));
     tail.wait_to_say("nothing was received for", 3 * Duration::from_secs(3));
-    network.mend();
+    hosts.network.mend();
     tail.wait_to_print(39, SOON);
 
     let told =
@@ -55,4 +50,28 @@ fn a_program_that_was_killed_is_told_as_that_and_counts_as_no_drop() {
     assert_eq!(told.last().and_then(|told| told["cause"].as_str()), Some("process_ended"), "{told:?}");
     assert_eq!(told.len(), 1, "a command that ended in good order is no drop: {told:?}");
     assert_eq!(ann.status().drops(), []);
+}
+
+#[test]
+fn how_the_links_of_a_server_ended_is_told_from_its_data_directory() {
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let tail = bob.start_tail(&["--follow"]);
+    bob.wait_until_online(SOON);
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+    tail.wait_to_print(1, SOON);
+    tail.kill();
+    let data = server.data().display().to_string();
+    let flights = |flags: &[&str]| {
+        let mut command = world.program().command(&[&["flights", "--data", &data], flags].concat());
+        Process::start(&mut command).wait(SOON).expect_code(0).out
+    };
+    let told = wait_until("both links are written down", SOON, || Some(flights(&[])).filter(|told| told.len() == 2));
+    eprintln!("{told:#?}");
+    assert!(told[0].contains(": the client said goodbye after ") && told[0].contains("the other side was stopped"));
+    assert!(told[1].contains(": the line broke off after ") && told[1].contains("account "));
+    let last = &flights(&["--json", "--limit", "1"])[0];
+    let last: serde_json::Value = serde_json::from_str(last).expect("a JSON object");
+    assert_eq!(last["ended_by"], "line", "{last}");
 }
