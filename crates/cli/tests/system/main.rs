@@ -13,6 +13,7 @@ mod disk_failing;
 mod disk_full;
 mod disk_slow;
 mod disk_unusable;
+mod flights;
 mod holder;
 mod limits;
 mod line_cut;
