@@ -238,7 +238,8 @@ impl LinkCore {
             Err(Busy(Read::Page(asked))) => self.pages_waiting.push(asked),
             Err(Busy(Read::Chunks { .. })) => self.core.handle_chunks_busy(),
         }
-        self.read_again_at = Some(BootClock::now() + READ_AGAIN);
+        // Not put off by what is asked meanwhile.
+        self.read_again_at.get_or_insert(BootClock::now() + READ_AGAIN);
     }
 
     fn greet(&mut self, hello: &Hello) {

@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::rig::{Crowd, Feeder, Injection, Process, SOON, Stopwatch, World, assert_stored, is_root, lines_of, pause, wait_until};
+use crate::rig::{
+    Crowd, Feeder, Injection, Process, SOON, Stopwatch, World, assert_stored, is_root, lines_of, pause, wait_until,
+};
 
 /// How long a server may take to stop.
 const STOP: Duration = Duration::from_secs(5);
