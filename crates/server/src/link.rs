@@ -47,12 +47,15 @@ pub(crate) struct Accepted {
     pub(crate) pass: Pass,
 }
 
-/// Runs a connection until it ends.
-pub(crate) async fn run(stream: TcpStream, accepted: Accepted, shared: Arc<Shared>) {
+/// Runs a connection until it ends. Not an `async fn`, which would keep room for what it was given beside what it made
+/// of it, for each connection.
+pub(crate) fn run(stream: TcpStream, accepted: Accepted, shared: Arc<Shared>) -> impl Future<Output = ()> {
     let mut link = LinkCore::new(accepted, shared);
     let mut driver = Driver::new(stream);
-    let cause = drive(&mut driver, &mut link).await;
-    link.record(cause.as_ref());
+    async move {
+        let broke = drive(&mut driver, &mut link).await;
+        link.record(broke.as_ref());
+    }
 }
 
 /// Gives why the connection was lost, or nothing if this side closed it.
@@ -375,5 +378,23 @@ impl Drop for LinkCore {
         if let Some(reader) = self.registered {
             self.shared.unregister(reader, &self.accepted.mailbox);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The connection, what it waits for, and what its flight is written from.
+    const TASK_BYTES_MAX: usize = 1_536;
+
+    #[test]
+    fn the_task_of_a_connection_stays_small() {
+        fn size_of_future<R>(_: fn(TcpStream, Accepted, Arc<Shared>) -> R) -> usize {
+            size_of::<R>()
+        }
+        let (task, core) = (size_of_future(run), size_of::<LinkCore>());
+        println!("task {task} B, of it the connection with what it needs {core} B");
+        assert!(task <= TASK_BYTES_MAX, "a connection's task has grown to {task} bytes");
     }
 }
