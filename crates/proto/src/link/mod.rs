@@ -308,6 +308,18 @@ impl Link {
         self.handle_appended(now, out.len() - start)
     }
 
+    /// Appends the first part of a frame to what leaves now; returns the others. They leave with
+    /// [`send_encoded`](Self::send_encoded), one at a time: what is long must not stand before a pong.
+    pub fn send_first_part(&mut self, now: Instant, kind: Kind, out: &mut Vec<u8>) -> Vec<u8> {
+        let start = out.len();
+        codec::encode_kind(kind, out);
+        let first_bytes = codec::first_part(&out[start..]).0.len();
+        let rest = out.split_off(start + first_bytes);
+        self.frames_sent += 1;
+        self.handle_appended(now, first_bytes);
+        rest
+    }
+
     /// Appends frames that are encoded already, `parts` of them.
     pub fn send_encoded(&mut self, now: Instant, encoded: &[u8], parts: u64, out: &mut Vec<u8>) -> u64 {
         out.extend_from_slice(encoded);

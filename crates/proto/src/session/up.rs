@@ -1,11 +1,14 @@
 //! The client's side of one link: the handshake, what was taken in on it, what goes out. Dies with the link.
 
+use bytes::Bytes;
+
 use super::cause::ProtocolFault;
 use super::intake::Intake;
 use super::known::Known;
 use super::outbox::Outbox;
 use super::requests::Requests;
 use super::{Cause, Change, Settings, divergence};
+use crate::codec;
 use crate::ids::{AccountId, LogId, RoomId, Term};
 use crate::link::{Bounds, Link, Pinging};
 use crate::time::{Instant, wire_ms};
@@ -42,6 +45,8 @@ pub(super) struct Up {
     /// Heads of a new device, until the last frame of them.
     first_heads: Option<Vec<wire::Head>>,
     first_flight_bytes: u64,
+    /// The parts of an operation that have not left.
+    op_rest: Bytes,
     go_on: Option<wire::Continue>,
     /// The profile is known to be rolled back: no operation leaves as the device that it was.
     pub(super) listens_only: bool,
@@ -61,6 +66,7 @@ impl Up {
             stream_bytes: 0,
             first_heads: None,
             first_flight_bytes: 0,
+            op_rest: Bytes::new(),
             go_on: None,
             listens_only: false,
         }
@@ -104,6 +110,11 @@ impl Up {
             self.link.liveness_mut().handle_sent_awaiting(now);
         }
         self.link.begin_transmit(now, out);
+        self.transmit_rest(now, start, out);
+        // A frame that has begun ends before another one of its lane begins.
+        if !self.op_rest.is_empty() {
+            return;
+        }
         if let Some(go_on) = self.go_on.take() {
             self.link.send(now, Kind::Continue(go_on), out);
         }
@@ -117,10 +128,19 @@ impl Up {
                 Phase::Fresh | Phase::Live | Phase::GoingBack => u64::MAX,
             };
             let Some(op) = outbox.poll_send(now, room) else { break };
-            let bytes = self.link.send(now, Kind::Op(op), out);
+            let before = out.len();
+            self.op_rest = self.link.send_first_part(now, Kind::Op(op), out).into();
             if self.phase == Phase::Greeting {
-                self.first_flight_bytes += bytes;
+                self.first_flight_bytes += (out.len() - before + self.op_rest.len()) as u64;
             }
+            self.transmit_rest(now, start, out);
+        }
+    }
+
+    fn transmit_rest(&mut self, now: Instant, start: usize, out: &mut Vec<u8>) {
+        while !self.op_rest.is_empty() && out.len() - start < TRANSMIT_BYTES {
+            let length = codec::first_part(&self.op_rest).0.len();
+            self.link.send_encoded(now, &self.op_rest.split_to(length), 1, out);
         }
     }
 
