@@ -12,6 +12,7 @@ const STEADY: [&str; 2] = ["--reconnect-tries", "1000"];
 /// The kernel is the only one who notices: it has three seconds, the heartbeat half a minute.
 const QUICK_KERNEL: [&str; 4] = ["--keepalive", "1s,1s,2", "--user-timeout", "3s"];
 const KERNEL: Duration = Duration::from_secs(3);
+const MINUTE: Duration = Duration::from_secs(60);
 
 fn tail(member: &Member, flags: &[&str]) -> Process {
     member.start_tail(&[&["--follow"], &STEADY[..], flags].concat())
@@ -176,7 +177,7 @@ fn a_dead_line_that_only_the_kernel_can_notice_is_given_up_by_the_kernels_of_bot
     let gone = |end: &str| hosts.network.connections(end).is_empty();
 
     // Both programs run.
-    ann.wait_until_online(SOON);
+    ann.wait_until_idle(MINUTE, SOON);
     let logged = hosts.server.process().err.count();
     let cut = Stopwatch::start();
     let given_up = "the system gave the connection up";
@@ -188,9 +189,7 @@ fn a_dead_line_that_only_the_kernel_can_notice_is_given_up_by_the_kernels_of_bot
 
     // Both are stopped.
     hosts.network.mend();
-    ann.wait_until_online(SOON);
-    // The handshake's last bytes are acknowledged: from now on keepalive counts.
-    pause(Duration::from_millis(500));
+    ann.wait_until_idle(MINUTE, SOON);
     assert!(ends.iter().all(|end| !gone(end)), "the line is up");
     process.signal("STOP");
     hosts.server.process().signal("STOP");

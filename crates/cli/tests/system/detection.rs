@@ -105,7 +105,7 @@ fn an_idle_line_that_is_cut_in_one_direction_is_noticed_by_both_sides() {
     let ann = hosts.member("ann");
     let tail = ann.start_tail(&[&["--follow"], &IDLE_FLAGS[..]].concat());
     for direction in [Direction::ToClient, Direction::ToServer] {
-        ann.wait_until_online(SOON);
+        ann.wait_until_idle(IDLE, SOON);
         let (said, logged, drops) = (tail.err.count(), hosts.server.process().err.count(), ann.status().drops().len());
         let cut = Stopwatch::start();
         hosts.network.cut(direction);

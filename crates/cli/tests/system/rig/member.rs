@@ -130,6 +130,16 @@ impl Member {
             (profile.exists() && self.status().text("state") == Some("online")).then_some(())
         });
     }
+
+    /// Waits until the line is up and nothing is asked on it: the status names this idle bound as the one in force.
+    pub(crate) fn wait_until_idle(&self, idle_bound: Duration, bound: Duration) {
+        self.wait_until_online(bound);
+        super::wait_until("nothing is asked", bound, || {
+            let status = self.status();
+            let in_force = status.number("bound_ms").map(Duration::from_millis);
+            (status.text("state") == Some("online") && in_force == Some(idle_bound)).then_some(())
+        });
+    }
 }
 
 impl Status {
