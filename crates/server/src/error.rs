@@ -29,13 +29,13 @@ pub enum ServeError {
     #[error("the state of the log is damaged ({0}): restore it from a backup")]
     BadRow(#[from] steadfast_proto::hub::BadRow),
     /// The first entry of this run could not be stored.
-    #[error("the log can't be written: {0}")]
+    #[error("the log can't be written ({0}): look at the disk, then start again")]
     FirstEntry(CommitError),
     /// A sync failed while running.
     #[error("a sync of the log failed, so what the disk holds is unknown: look at the disk, then start again")]
     SyncFailed,
     /// The log could not be written for a reason that a wait does not mend.
-    #[error("the log can't be written any more: {0}")]
+    #[error("the log can't be written any more ({0}): look at the disk, then start again")]
     Commit(CommitError),
     /// The process may have too few descriptors to serve anybody.
     #[error(

@@ -95,6 +95,39 @@ fn a_send_whose_sync_fails_says_what_is_not_known_and_ends_and_the_next_one_goes
     assert!(log.texts().len() <= 3, "{:?}", log.texts());
 }
 
+#[test]
+fn a_write_that_fails_is_not_taken_for_a_full_disk_and_ends_who_made_it() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let mut server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    bob.send_lines(&lines_of("bob", 0, 10), &[]).expect_code(0);
+    tail.wait_to_print(10, SOON);
+
+    let file = ann.profile().join("profile.sqlite3-wal");
+    let strace = Injection::fail_writes(&tail, "EIO", &[&file]);
+    bob.send_lines(&lines_of("bob", 10, 10), &[]).expect_code(0);
+    let ended = tail.wait(SOON).expect_code(1);
+    drop(strace);
+    assert_disk_blamed(&ended, &ann.profile().display().to_string());
+
+    let file = server.data().join("log.sqlite3-wal");
+    let strace = Injection::fail_writes(server.process(), "EIO", &[&file]);
+    let send = bob.start_send(&["line"]);
+    let ended = server.wait_to_end(1, SOON);
+    drop(strace);
+    let words = ended.err.last().expect("it says why");
+    assert!(words.contains("the log can't be written any more") && words.contains("start again"), "{words}");
+    server.restart();
+    send.wait(SOON).expect_code(0);
+    let lines = [lines_of("bob", 0, 20), vec!["line".to_owned()]].concat();
+    assert_stored(&world.member("witness", &server), &[ann, bob], &[("bob", lines)]);
+}
+
 #[track_caller]
 fn assert_disk_blamed(ended: &Ended, part: &str) {
     let words = ended.err.last().expect("it says why");

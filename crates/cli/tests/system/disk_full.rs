@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::rig::{
-    Feeder, Injection, Log, SOON, Server, Stopwatch, Tmpfs, World, assert_stored, is_root, lines_of, pause,
+    Feeder, Injection, Log, Process, SOON, Server, Stopwatch, Tmpfs, World, assert_stored, is_root, lines_of, pause,
 };
 
 #[test]
@@ -14,7 +14,8 @@ fn a_full_disk_holds_the_outbox_and_loses_nothing_once_it_is_freed() {
     let world = World::new();
     let disk = Tmpfs::mount(&world.path("disk"), "48m");
     let mut server = Server::start(world.program(), &disk.path().join("data"), "127.0.0.1:0", &[]);
-    let ann = world.member("ann", &server);
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    bob.read_from_start();
     let mut send = ann.start_send(&["--json"]);
     let feeder = Feeder::start(send.input(), "ann", 0, Duration::from_millis(1));
     send.wait_to_print(100, SOON);
@@ -23,6 +24,8 @@ fn a_full_disk_holds_the_outbox_and_loses_nothing_once_it_is_freed() {
     let line = send.wait_to_say("asks to wait", 2 * SOON);
     eprintln!("{line}");
     let stored = send.out.count();
+    let read = bob.read_from_start().texts().len();
+    assert!(read >= stored, "reading goes on: {read} of {stored}");
     pause(Duration::from_secs(1));
     assert!(!send.has_ended(), "a full disk is no outcome: {:#?}", send.err.so_far());
     assert_eq!(ann.status().text("state"), Some("online"), "a full disk is no drop");
@@ -37,6 +40,31 @@ fn a_full_disk_holds_the_outbox_and_loses_nothing_once_it_is_freed() {
     server.restart();
     assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
     server.stop();
+}
+
+#[test]
+fn on_a_full_disk_neither_a_server_nor_a_profile_begins_and_both_do_once_there_is_room() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let disk = Tmpfs::mount(&world.path("disk"), "4m");
+    let filler = disk.fill();
+    let data = disk.path().join("data").display().to_string();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data", &data];
+    let ended = Process::start(&mut world.program().command(&serve)).wait(SOON).expect_code(1);
+    let line = ended.only_error();
+    assert!(line.contains("no room left on the device of") && line.contains("free some and start again"), "{line}");
+    let ann = world.device("ann", "disk/ann", "127.0.0.1:1");
+    let ended = ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(1);
+    let line = ended.only_error();
+    assert!(line.contains("no space left on the disk of") && line.contains("free some"), "{line}");
+
+    std::fs::remove_file(filler).expect("the disk can be freed");
+    let server = Server::start(world.program(), &disk.path().join("data"), "127.0.0.1:0", &[]);
+    let ann = world.device("ann", "disk/ann", server.address());
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+    assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines_of("ann", 0, 1))]);
 }
 
 #[test]
