@@ -137,7 +137,7 @@ impl<'o> Sending<'o> {
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();
             tokio::select! {
                 batch = self.input.next(), if room && !self.input.is_over() => if let Some(batch) = batch {
-                    self.queue(batch).await?;
+                    self.queue_in_time(batch, &mut timer).await?;
                 },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
                 moved = status.changed() => moved.map_err(|_| closed())?,
@@ -145,7 +145,7 @@ impl<'o> Sending<'o> {
                 _ = pause.expired() => {
                     pause.set(None);
                     if let Some(batch) = self.refused_batch.take() {
-                        self.queue(batch).await?;
+                        self.queue_in_time(batch, &mut timer).await?;
                     }
                 }
                 _ = timer.expired() => return self.time_is_up().await,
@@ -158,6 +158,18 @@ impl<'o> Sending<'o> {
 
     fn is_done(&self) -> bool {
         self.waiting.is_empty() && self.refused_batch.is_none() && self.input.is_over()
+    }
+
+    /// Queues, unless this machine's disk takes longer than there is time.
+    async fn queue_in_time(&mut self, batch: Vec<Line>, timer: &mut BootTimer) -> Result<(), Exit> {
+        let first = batch.first().map_or(0, Line::number);
+        tokio::select! {
+            biased;
+            queued = self.queue(batch) => queued,
+            _ = timer.expired() => Err(Exit::failed(format!(
+                "time is up and the disk does not answer; whether anything was queued from line {first} on is not known"
+            ))),
+        }
     }
 
     async fn queue(&mut self, batch: Vec<Line>) -> Result<(), Exit> {

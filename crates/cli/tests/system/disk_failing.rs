@@ -5,35 +5,56 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use crate::rig::{
-    Ended, Feeder, Injection, Log, Printed, SOON, World, assert_stored, is_root, line_of, lines_of, wait_until,
+    Ended, Injection, Log, Printed, SOON, World, assert_stored, copy_directory, is_root, line_of, lines_of, wait_until,
 };
+
+/// What becomes of what was written and not synced: the system still has it, or it is gone, as after a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unsynced {
+    Kept,
+    Gone,
+}
 
 #[test]
 fn a_server_whose_sync_fails_acknowledges_nothing_more_and_ends_and_a_restart_loses_nothing() {
     if !is_root() {
         return;
     }
-    let world = World::new();
-    let mut server = world.serve();
-    let ann = world.member("ann", &server);
-    let mut send = ann.start_send(&["--json"]);
-    let feeder = Feeder::start(send.input(), "ann", 0, Duration::from_millis(2));
-    send.wait_to_print(50, SOON);
+    for unsynced in [Unsynced::Kept, Unsynced::Gone] {
+        let world = World::new();
+        let mut server = world.serve();
+        let ann = world.member("ann", &server);
+        let mut send = ann.start_send(&["--json"]);
+        let mut input = send.input();
+        let lines = lines_of("ann", 0, 150);
+        let mut write = |lines: &[String]| {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            input.write_all(text.as_bytes()).expect("the send reads");
+        };
+        write(&lines[..50]);
+        send.wait_to_print(50, SOON);
+        let synced = world.path("synced");
+        copy_directory(server.data(), &synced);
 
-    let strace = Injection::fail_syncs(server.process());
-    let ended = server.wait_to_end(1, SOON);
-    drop(strace);
-    let words = ended.err.last().expect("it says why");
-    assert!(words.contains("a sync of the log failed") && words.contains("start again"), "{words}");
-    let acknowledged = send.out.count();
+        let strace = Injection::fail_syncs(server.process());
+        write(&lines[50..100]);
+        let ended = server.wait_to_end(1, SOON);
+        drop(strace);
+        let words = ended.err.last().expect("it says why");
+        assert!(words.contains("a sync of the log failed") && words.contains("start again"), "{words}");
+        assert_eq!(send.out.count(), 50, "what was not synced was not acknowledged");
+        if unsynced == Unsynced::Gone {
+            copy_directory(&synced, server.data());
+        }
 
-    server.restart();
-    let lines = lines_of("ann", 0, feeder.stop());
-    let printed = Printed::of_lines(&send.wait(SOON).expect_code(0).out);
-    eprintln!("{acknowledged} of {} lines were acknowledged when the server ended", lines.len());
-    assert_eq!(printed.len(), lines.len(), "each line is acknowledged once");
-    let log = assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
-    log.assert_printed("ann", &printed);
+        server.restart();
+        write(&lines[100..]);
+        drop(input);
+        let printed = Printed::of_lines(&send.wait(SOON).expect_code(0).out);
+        assert_eq!(printed.len(), lines.len(), "each line is acknowledged once");
+        let log = assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
+        log.assert_printed("ann", &printed);
+    }
 }
 
 #[test]
@@ -41,28 +62,35 @@ fn a_tail_whose_sync_fails_acknowledges_nothing_more_and_ends_and_the_next_one_g
     if !is_root() {
         return;
     }
-    let world = World::new();
-    let server = world.serve();
-    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
-    let tail = ann.start_tail(&["--follow"]);
-    ann.wait_until_online(SOON);
-    bob.send_lines(&lines_of("bob", 0, 10), &[]).expect_code(0);
-    tail.wait_to_print(10, SOON);
+    for unsynced in [Unsynced::Kept, Unsynced::Gone] {
+        let world = World::new();
+        let server = world.serve();
+        let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+        let tail = ann.start_tail(&["--follow"]);
+        ann.wait_until_online(SOON);
+        bob.send_lines(&lines_of("bob", 0, 10), &[]).expect_code(0);
+        tail.wait_to_print(10, SOON);
+        tail.wait_until_quiet(Duration::from_millis(200), SOON);
+        let synced = world.path("synced");
+        copy_directory(ann.profile(), &synced);
 
-    let strace = Injection::fail_syncs(&tail);
-    bob.send_lines(&lines_of("bob", 10, 10), &[]).expect_code(0);
-    let ended = tail.wait(SOON).expect_code(1);
-    drop(strace);
-    assert_disk_blamed(&ended, &ann.profile().display().to_string());
-    assert_eq!(ended.out.len(), 10, "what was not stored was not shown");
-    let status = ann.status();
-    assert_eq!((status.text("state"), status.text("cause")), (Some("offline"), Some("store_failed")));
+        let strace = Injection::fail_syncs(&tail);
+        bob.send_lines(&lines_of("bob", 10, 10), &[]).expect_code(0);
+        let ended = tail.wait(SOON).expect_code(1);
+        drop(strace);
+        assert_disk_blamed(&ended, &ann.profile().display().to_string());
+        assert_eq!(ended.out.len(), 10, "what was not stored was not shown");
+        let status = ann.status();
+        assert_eq!((status.text("state"), status.text("cause")), (Some("offline"), Some("store_failed")));
+        if unsynced == Unsynced::Gone {
+            copy_directory(&synced, ann.profile());
+        }
 
-    let again = ann.start_tail(&[]).wait(SOON).expect_code(0);
-    let printed = Log::of_lines(&[ended.out, again.out].concat());
-    let lines = lines_of("bob", 0, 20);
-    printed.assert_has("bob", &lines);
-    assert_stored(&world.member("witness", &server), &[ann], &[("bob", lines)]);
+        let again = ann.start_tail(&[]).wait(SOON).expect_code(0);
+        let lines = lines_of("bob", 0, 20);
+        Log::of_lines(&[ended.out, again.out].concat()).assert_has("bob", &lines);
+        assert_stored(&world.member("witness", &server), &[ann], &[("bob", lines)]);
+    }
 }
 
 #[test]

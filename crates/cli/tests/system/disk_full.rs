@@ -1,5 +1,6 @@
 //! A disk is full, the server's in the middle of a pipelined outbox or a member's own, and freed again.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::rig::{
@@ -68,7 +69,7 @@ fn on_a_full_disk_neither_a_server_nor_a_profile_begins_and_both_do_once_there_i
 }
 
 #[test]
-fn a_quota_that_is_used_up_holds_the_outbox_like_a_full_disk() {
+fn a_quota_that_is_used_up_is_waited_for_like_a_full_disk() {
     if !is_root() {
         return;
     }
@@ -79,17 +80,30 @@ fn a_quota_that_is_used_up_holds_the_outbox_like_a_full_disk() {
     let feeder = Feeder::start(send.input(), "ann", 0, Duration::from_millis(2));
     send.wait_to_print(50, SOON);
 
-    let data = server.data();
-    let files = ["log.sqlite3-wal", "log.sqlite3", "probe"].map(|name| data.join(name));
-    let files = files.each_ref().map(std::path::PathBuf::as_path);
-    let quota = Injection::fail_writes(server.process(), "EDQUOT", &files);
+    let use_up = |of: &Process, directory: &Path, name: &str| {
+        let files = [&format!("{name}-wal"), name, "probe"].map(|name| directory.join(name));
+        Injection::fail_writes(of, "EDQUOT", &files.each_ref().map(PathBuf::as_path))
+    };
+    let quota = use_up(server.process(), server.data(), "log.sqlite3");
     send.wait_to_say("the server asks to wait: disk full", 2 * SOON);
     drop(quota);
-
-    let lines = lines_of("ann", 0, feeder.stop());
+    let mut lines = lines_of("ann", 0, feeder.stop());
     send.wait(SOON).expect_code(0);
-    assert_eq!(ann.status().drops(), [], "a used-up quota is no drop");
-    assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines)]);
+
+    let bob = world.member("bob", &server);
+    let tail = bob.start_tail(&["--follow"]);
+    tail.wait_to_print(lines.len(), SOON);
+    let quota = use_up(&tail, bob.profile(), "profile.sqlite3");
+    lines.extend(lines_of("ann", lines.len(), 10));
+    ann.send_lines(&lines[lines.len() - 10..], &[]).expect_code(0);
+    tail.wait_to_say("storing delayed: no space left on the disk of", SOON);
+    drop(quota);
+    tail.wait_to_print(lines.len(), SOON);
+
+    for member in [&ann, &bob] {
+        assert_eq!(member.status().drops(), [], "a used-up quota is no drop");
+    }
+    assert_stored(&world.member("witness", &server), &[ann, bob], &[("ann", lines)]);
 }
 
 #[test]

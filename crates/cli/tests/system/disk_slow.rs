@@ -1,8 +1,9 @@
 //! A member's disk is slow all the time: its status says so, its line does not suffer, and all is right.
 
+use std::io::Write as _;
 use std::time::Duration;
 
-use crate::rig::{Injection, Log, SOON, Stopwatch, World, assert_stored, is_root, lines_of, wait_until};
+use crate::rig::{Feeder, Injection, Log, SOON, Stopwatch, World, assert_stored, is_root, lines_of, wait_until};
 
 /// What every sync takes longer.
 const SLOW: Duration = Duration::from_millis(300);
@@ -23,7 +24,7 @@ fn a_disk_on_which_every_sync_is_slow_costs_no_line_and_the_status_tells() {
     let strace = Injection::slow_syncs(&tail, SLOW);
     let started = Stopwatch::start();
     let mut send = bob.start_send(&["--json"]);
-    let feeder = crate::rig::Feeder::start(send.input(), "bob", 0, Duration::from_millis(5));
+    let feeder = Feeder::start(send.input(), "bob", 0, Duration::from_millis(5));
     let told = wait_until("the status tells that storing takes", SOON, || {
         let status = ann.status();
         assert_eq!(status.text("state"), Some("online"), "a slow disk is no drop");
@@ -42,4 +43,34 @@ fn a_disk_on_which_every_sync_is_slow_costs_no_line_and_the_status_tells() {
     Log::of_lines(&tail.kill().out).assert_has("bob", &bobs);
     let sent = [("bob", bobs), ("ann", lines_of("ann", 0, 3))];
     assert_stored(&world.member("witness", &server), &[ann, bob], &sent);
+}
+
+#[test]
+fn a_send_with_a_time_limit_waits_no_longer_for_a_disk_that_stalls() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let started = Stopwatch::start();
+    let mut send = ann.start_send(&["--json", "--timeout", "2s"]);
+    let mut input = send.input();
+    writeln!(input, "ann 0").expect("the send reads");
+    send.wait_to_print(1, SOON);
+
+    let stall = Injection::stall_next_sync(&send, 3 * SOON);
+    writeln!(input, "ann 1").expect("the send reads");
+    // The last that it does; what its threads are at is held by the tracer until that is gone.
+    let words = send.wait_to_say("the disk does not answer", SOON);
+    eprintln!("ended after {:?} with {LIMIT:?} to spend", started.elapsed());
+    assert!(words.contains("from line 2 on is not known"), "{words}");
+    drop(stall);
+    send.wait(SOON).expect_code(1);
+
+    ann.send_lines(&lines_of("ann", 2, 1), &[]).expect_code(0);
+    let log = world.member("witness", &server).read_from_start();
+    let texts = log.texts();
+    assert!(texts == ["ann 0", "ann 2"] || texts == ["ann 0", "ann 1", "ann 2"], "{texts:?}");
 }
