@@ -117,9 +117,10 @@ fn a_tail_whose_disk_is_full_keeps_its_line_says_that_storing_waits_and_goes_on_
     let (ann, bob) = (world.device("ann", "disk/ann", server.address()), world.member("bob", &server));
     let tail = ann.start_tail(&["--follow"]);
     ann.wait_until_online(SOON);
+    let follower = ann.start_tail(&["--follow", "--from-start"]);
     let mut lines = lines_of("bob", 0, 10);
     bob.send_lines(&lines, &[]).expect_code(0);
-    tail.wait_to_print(10, SOON);
+    [&tail, &follower].into_iter().for_each(|tail| tail.wait_to_print(10, SOON));
 
     let filler = disk.fill();
     let many: Vec<String> =
@@ -128,8 +129,10 @@ fn a_tail_whose_disk_is_full_keeps_its_line_says_that_storing_waits_and_goes_on_
     bob.send_lines(&many, &[]).expect_code(0);
     eprintln!("stored for the others after {:?}", others.elapsed());
     lines.extend(many);
-    let words = tail.wait_to_say("storing delayed: no space left on the disk of", SOON);
-    assert!(words.contains("free some"), "{words}");
+    for tail in [&tail, &follower] {
+        let words = tail.wait_to_say("storing delayed: no space left on the disk of", SOON);
+        assert!(words.contains("free some"), "{words}");
+    }
     let shown = tail.out.count();
     assert!(shown < lines.len(), "the disk was not full");
     // Longer than a server waits for a sign of life where an answer is due.
@@ -145,12 +148,14 @@ fn a_tail_whose_disk_is_full_keeps_its_line_says_that_storing_waits_and_goes_on_
     assert!(words.contains("no space left on the disk of") && words.contains("free some"), "{words}");
 
     std::fs::remove_file(filler).expect("the disk can be freed");
-    tail.wait_to_print(lines.len() + queued, SOON);
-    tail.wait_to_say("what had arrived is stored", SOON);
+    for tail in [&tail, &follower] {
+        tail.wait_to_print(lines.len() + queued, SOON);
+        tail.wait_to_say("what had arrived is stored", SOON);
+        let said = tail.err.so_far();
+        assert!(said.iter().all(|line| line.contains("stor")), "only that storing waits is said: {said:#?}");
+    }
     assert_eq!(ann.status().drops(), [], "a full disk is no drop");
-    let said = tail.err.so_far();
-    assert!(said.iter().all(|line| line.contains("stor")), "nothing was said but that storing waits: {said:#?}");
-    Log::of_lines(&tail.kill().out).assert_has("bob", &lines);
+    [tail, follower].into_iter().for_each(|tail| Log::of_lines(&tail.kill().out).assert_has("bob", &lines));
     let sent = [("bob", lines), ("ann", lines_of("ann", 0, queued))];
     assert_stored(&world.member("witness", &server), &[ann, bob], &sent);
 }
@@ -192,4 +197,33 @@ fn a_send_on_a_full_disk_queues_nothing_by_halves_and_what_it_had_accepted_is_de
     ann.send_lines(&last, &[]).expect_code(0);
     let sent = [&accepted, &more[..queued], &last].concat();
     assert_stored(&world.member("witness", &server), &[ann], &[("ann", sent)]);
+}
+
+#[test]
+fn a_tail_that_has_no_room_to_note_what_it_printed_goes_on_says_so_once_and_notes_it_later() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    let files = ["live.sqlite3-wal", "live.sqlite3"].map(|name| ann.profile().join(name));
+    let full = Injection::fail_writes(&tail, "ENOSPC", &files.each_ref().map(PathBuf::as_path));
+    for number in 0..3 {
+        bob.send_lines(&lines_of("bob", number, 1), &[]).expect_code(0);
+        tail.wait_to_print(number + 1, SOON);
+    }
+    let words = tail.wait_to_say("what was printed can't be noted, the next run may print it again", SOON);
+    assert!(words.contains("no space left"), "{words}");
+    assert_eq!(tail.err.so_far().iter().filter(|line| line.contains("can't be noted")).count(), 1);
+
+    drop(full);
+    bob.send_lines(&lines_of("bob", 3, 1), &[]).expect_code(0);
+    tail.wait_to_print(4, SOON);
+    tail.wait_until_quiet(Duration::from_millis(200), SOON);
+    Log::of_lines(&tail.kill().out).assert_has("bob", &lines_of("bob", 0, 4));
+    let again = ann.start_tail(&[]).wait(SOON).expect_code(0);
+    assert!(again.out.is_empty(), "all was noted: {:?}", again.out);
 }
