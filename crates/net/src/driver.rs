@@ -196,6 +196,14 @@ impl Driver {
         })
     }
 
+    /// Lets a dead line go. What it holds is thrown away, and the peer's system is told by a reset: an end in good order
+    /// would wait behind what was never acknowledged, and the peer with it, should this way of the line still work.
+    pub fn abandon(self) {
+        if let Err(error) = self.stream.set_zero_linger() {
+            tracing::debug!(%error, "a dead line is closed in good order");
+        }
+    }
+
     fn on_readable(&mut self, core: &mut impl Core) -> Result<(), Cause> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             let mut moved = 0;

@@ -67,7 +67,8 @@ fn a_busy_a_bulk_and_an_idle_sender_notice_a_dead_line_equally_fast_and_lose_not
     let logged = hosts.server.process().err.count();
     let cut = Stopwatch::start();
     hosts.network.cut(Direction::Both);
-    // One question is open on the idle one's line.
+    // One question is open on the idle one's line, and the server has something for all of them.
+    hosts.neighbour("dan").send_lines(&lines_of("dan", 0, 1), &[]).expect_code(0);
     idle.send_lines(&["cleo asks".to_owned()], &["--queue"]).expect_code(0);
     let mut took = Vec::new();
     for (send, before) in sends.iter().zip(before) {
@@ -75,6 +76,8 @@ fn a_busy_a_bulk_and_an_idle_sender_notice_a_dead_line_equally_fast_and_lose_not
     }
     eprintln!("noticed after the cut: busy {:?}, bulk {:?}, idle with one question {:?}", took[0], took[1], took[2]);
     assert!(took[0] < took[2] + ACTIVE / 2 && took[1] < took[2] + ACTIVE / 2, "as fast as the idle one: {took:?}");
+    let closing = hosts.network.closing(hosts.network.client());
+    assert_eq!(closing, [""; 0], "nothing gets stuck in closing a dead line, not even one full of bulk");
     let server_took = let_go(&hosts.server, logged, cut, ACTIVE);
     eprintln!("the server let the first one go after {server_took:?}");
 
@@ -88,6 +91,7 @@ fn a_busy_a_bulk_and_an_idle_sender_notice_a_dead_line_equally_fast_and_lose_not
         ("ann", lines_of("ann", 0, busy_feeder.stop())),
         ("bob", lines_of(&bulk_line, 0, bulk_feeder.stop())),
         ("cleo", vec!["cleo 0".to_owned(), "cleo asks".to_owned()]),
+        ("dan", lines_of("dan", 0, 1)),
     ];
     drop(idle_input);
     for send in sends {
@@ -118,8 +122,15 @@ fn an_idle_line_that_is_cut_in_one_direction_is_noticed_by_both_sides() {
             Direction::ToServer => "the other side heard nothing from here",
         };
         assert!(line.contains(words), "{direction:?}: {line}");
-        let (at, line) = hosts.server.process().err.wait_for("connection", logged, SLACK * IDLE).expect("it notices");
+        // And where the client's words arrive, its system tells the server's at once.
+        let cause = match direction {
+            Direction::ToClient | Direction::Both => "cause=\"reset\"",
+            Direction::ToServer => "cause=\"silent\"",
+        };
+        let line = hosts.server.process().err.wait_for("connection ended", logged, SLACK * IDLE);
+        let (at, line) = line.unwrap_or_else(|| panic!("not noticed: {:#?}", hosts.server.process().err.so_far()));
         eprintln!("{direction:?}, server: {:?}: {line}", cut.until(at));
+        assert!(line.contains(cause), "{direction:?}: {line}");
         wait_until("the drop is told", SOON, || (ann.status().drops().len() > drops).then_some(()));
         hosts.network.mend();
     }

@@ -212,7 +212,17 @@ impl Holding<'_> {
         if let Some(driver) = self.line.take() {
             // What the socket still holds is let go with it: a dead line takes nothing, and nothing waits for it.
             tracing::debug!(queued = ?unacknowledged_bytes(driver.stream()).ok(), "connection closed");
+            if self.has_died() {
+                driver.abandon();
+            }
         }
+    }
+
+    /// Whether the link that ends now ends because nothing came any more.
+    fn has_died(&self) -> bool {
+        let status = self.session.status();
+        let ended = matches!(status.state, State::Offline | State::Stopped);
+        ended && matches!(status.cause, Some(Cause::Silent { .. } | Cause::HandshakeTimedOut))
     }
 
     fn answer(&mut self, number: u32, result: Result<(), RequestError>) {

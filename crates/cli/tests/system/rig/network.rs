@@ -77,8 +77,8 @@ impl Network {
             Direction::ToClient => &[&self.client],
         };
         for end in ends {
-            let rules =
-                "add table ip cut; add chain ip cut arriving { type filter hook input priority 0; policy drop; }";
+            let rules = "add table ip cut; add chain ip cut arriving { type filter hook input priority 0; }; \
+                 add rule ip cut arriving iifname != lo drop";
             self.nft(end, rules);
         }
     }
@@ -122,9 +122,18 @@ impl Network {
 
     /// The established connections that end in this namespace and the other one, as `ss` shows them with their timers.
     pub(crate) fn connections(&self, namespace: &str) -> Vec<String> {
+        self.sockets(namespace, &["state", "established"])
+    }
+
+    /// What a program of this namespace has closed, and its system still tries to end in good order.
+    pub(crate) fn closing(&self, namespace: &str) -> Vec<String> {
+        self.sockets(namespace, &["state", "fin-wait-1", "state", "closing", "state", "last-ack"])
+    }
+
+    fn sockets(&self, namespace: &str, states: &[&str]) -> Vec<String> {
         let other = if namespace == self.server { 2 } else { 1 };
         let there = format!("{}.{other}", self.net);
-        let asked = ["netns", "exec", namespace, "ss", "-tnoH", "state", "established", "dst", &there];
+        let asked = [&["netns", "exec", namespace, "ss", "-tnoH"], states, &["dst", &there]].concat();
         output("ip", &asked).lines().map(str::to_owned).collect()
     }
 
