@@ -31,6 +31,7 @@ impl Profile {
     }
 
     fn append_all(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
+        self.settle_unsynced()?;
         let transaction = immediate(&mut self.connection)?;
         let before = Standing::load(&transaction)?;
         let standing = before.clone();

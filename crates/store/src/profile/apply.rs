@@ -42,6 +42,7 @@ impl Profile {
         at_ms: u64,
         fresh_ids: &mut dyn FnMut() -> OperationId,
     ) -> Result<Stored, ApplyError> {
+        self.settle_unsynced()?;
         let transaction = immediate(&mut self.connection)?;
         let stored = apply_within(&transaction, changes, at_ms, fresh_ids)?;
         transaction.commit()?;

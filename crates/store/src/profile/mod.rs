@@ -81,6 +81,8 @@ pub struct Profile {
     writing: Option<Arc<File>>,
     /// After a failed write or sync this handle writes no more: that it works again would prove nothing.
     failed: Option<ProfileError>,
+    /// See [`Profile::settle_unsynced`].
+    settled: Cell<bool>,
     /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
     rewind_seen: Cell<u64>,
 }
@@ -98,34 +100,13 @@ pub struct Fresh {
 
 impl Profile {
     /// Opens the profile in `dir`. If there is none, it is made with `fresh` as its identity, which is on disk when
-    /// this returns, so that a device that connects is known to itself from then on. Without `fresh` nothing is made:
-    /// [`ProfileError::NotThere`].
+    /// this returns, so that a device that connects is known to itself from then on. Without `fresh` nothing is made
+    /// ([`ProfileError::NotThere`]), and one that can't be written is opened to be read.
     pub fn open(dir: &Path, name: &str, fresh: Option<&Fresh>) -> Result<Profile, ProfileError> {
         match Profile::open_unnamed(dir, name, fresh).map_err(|error| error.located(dir)) {
             Err(ProfileError::NotWritable { .. }) if fresh.is_none() => Profile::open_to_read(dir, name),
             opened => opened,
         }
-    }
-
-    /// Opens the profile where nothing can be written: on a disk that is mounted for reading only, say.
-    fn open_to_read(dir: &Path, name: &str) -> Result<Profile, ProfileError> {
-        let located = |error: SqliteError| ProfileError::from(error).located(dir);
-        let path = dir.join(FILE);
-        let connection = sqlite::open_where_nothing_is_written(&path).map_err(located)?;
-        if !schema::is_ours(&connection, &path).map_err(|error| error.located(dir))? {
-            return Err(ProfileError::NotThere { dir: dir.to_owned() });
-        }
-        let live = Live::open_to_read(dir)?;
-        let profile = Profile {
-            directory: dir.to_owned(),
-            connection,
-            live,
-            writing: None,
-            failed: None,
-            rewind_seen: Cell::new(0),
-        };
-        profile.check_name(name)?;
-        Ok(profile)
     }
 
     /// The same, with errors that don't say what the directory lacks.
@@ -155,26 +136,36 @@ impl Profile {
             transaction.commit()?;
         }
         let live = Live::open(dir)?;
-        let writing = Some(Arc::new(directory::open_lock(dir, WRITING)?));
+        let writing = directory::open_lock(dir, WRITING)?;
         drop(turn);
-        if fresh.is_some() {
-            // What an earlier run could not sync may be in the page cache only: what is believed, and told to the
-            // server, is synced first.
-            sqlite::checkpoint_passive(&connection)?;
-        }
-        let directory = dir.to_owned();
-        let profile = Profile { directory, connection, live, writing, failed: None, rewind_seen: Cell::new(0) };
-        profile.check_name(name)?;
-        Ok(profile)
+        Profile::new(dir, connection, live, Some(Arc::new(writing))).check_name(name)
     }
 
-    fn check_name(&self, asked: &str) -> Result<(), ProfileError> {
+    /// Opens the profile where nothing can be written: on a disk that is mounted for reading only, say.
+    fn open_to_read(dir: &Path, name: &str) -> Result<Profile, ProfileError> {
+        let located = |error: SqliteError| ProfileError::from(error).located(dir);
+        let path = dir.join(FILE);
+        let connection = sqlite::open_where_nothing_is_written(&path).map_err(located)?;
+        if !schema::is_ours(&connection, &path).map_err(|error| error.located(dir))? {
+            return Err(ProfileError::NotThere { dir: dir.to_owned() });
+        }
+        let live = Live::open_to_read(dir)?;
+        Profile::new(dir, connection, live, None).check_name(name)
+    }
+
+    fn new(dir: &Path, connection: Connection, live: Live, writing: Option<Arc<File>>) -> Profile {
+        let directory = dir.to_owned();
+        let (settled, rewind_seen) = (Cell::new(false), Cell::new(0));
+        Profile { directory, connection, live, writing, failed: None, settled, rewind_seen }
+    }
+
+    fn check_name(self, asked: &str) -> Result<Profile, ProfileError> {
         let found = standing::identity(&self.connection).map_err(|error| error.located(&self.directory))?.name;
         if names::folded(&found).ok() == names::folded(asked).ok() {
-            return Ok(());
+            return Ok(self);
         }
         let asked = names::spelled(asked).unwrap_or_else(|_| asked.to_owned());
-        Err(ProfileError::OtherName { dir: self.directory.clone(), found, asked })
+        Err(ProfileError::OtherName { dir: self.directory, found, asked })
     }
 
     /// Who this device is.
@@ -184,6 +175,7 @@ impl Profile {
 
     /// Where this device stands; of one moment, whatever other processes write meanwhile.
     pub fn resume(&self) -> Result<Resume, ProfileError> {
+        self.settle_unsynced().map_err(|error| error.located(&self.directory))?;
         // Reads only: that its end is a rollback changes nothing.
         let snapshot = self.connection.unchecked_transaction()?;
         standing::resume(&snapshot)
@@ -192,6 +184,16 @@ impl Profile {
     /// Up to here everything is stored; `None` before the first contact.
     pub fn place(&self) -> Result<Option<Place>, ProfileError> {
         Ok(standing::Standing::load(&self.connection)?.place)
+    }
+
+    /// What an earlier process could not sync may be in the page cache only, where it looks like the rest. Before this
+    /// one writes behind it or tells the server of it, it is brought into the database and synced.
+    fn settle_unsynced(&self) -> Result<(), ProfileError> {
+        if !self.settled.get() {
+            sqlite::checkpoint_passive(&self.connection)?;
+            self.settled.set(true);
+        }
+        Ok(())
     }
 
     /// Waits for the turn to write, behind whoever writes now, however slow its disk is; the turn ends when the value

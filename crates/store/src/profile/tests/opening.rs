@@ -103,6 +103,32 @@ fn a_profile_that_was_emptied_cut_short_or_overwritten_is_refused_unchanged() {
 }
 
 #[test]
+fn what_an_earlier_process_may_not_have_synced_is_brought_into_the_database_before_anybody_relies_on_it() {
+    let relying: [fn(&mut Profile); 3] = [
+        |profile| drop(profile.resume().expect("a resume")),
+        |profile| drop(profile.append(&[]).expect("nothing to queue")),
+        |profile| drop(profile.apply(&[], 1, &mut fresh_ids()).expect("nothing to store")),
+    ];
+    for rely in relying {
+        let (dir, mut killed) = new_profile();
+        killed.append(&[say(1, lobby())]).expect("queued");
+        let in_the_database_alone = |of: &Path| {
+            let alone = tempfile::tempdir().expect("a directory");
+            std::fs::copy(of.join(FILE), alone.path().join(FILE)).expect("a copy");
+            Profile::open(alone.path(), "ann", None).ok().map(|profile| waiting(&profile).len())
+        };
+        let left = tempfile::tempdir().expect("a directory");
+        for file in [FILE, "profile.sqlite3-wal"] {
+            std::fs::copy(dir.path().join(file), left.path().join(file)).expect("a copy");
+        }
+        let mut profile = open_in(left.path());
+        assert_ne!(in_the_database_alone(left.path()), Some(2), "it is in the write-ahead log only");
+        rely(&mut profile);
+        assert_eq!(in_the_database_alone(left.path()), Some(2), "an Enter and a message");
+    }
+}
+
+#[test]
 fn after_a_failed_write_or_sync_a_profile_takes_no_more() {
     for code in [rusqlite::ffi::SQLITE_IOERR_FSYNC, rusqlite::ffi::SQLITE_IOERR_WRITE] {
         let (dir, mut profile) = new_profile();
