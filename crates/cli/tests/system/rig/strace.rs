@@ -4,14 +4,16 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::SOON;
 use super::process::Process;
+use super::{SOON, Stopwatch, pause};
 
 const SYNCS: &str = "fsync,fdatasync";
+/// How long it may take to go when it is asked to.
+const GOES: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Injection(#[expect(dead_code, reason = "held until the fault is over")] Process);
+pub(crate) struct Injection(Process);
 
 impl Injection {
     /// The first sync of each thread takes this much longer.
@@ -44,5 +46,17 @@ impl Injection {
         let strace = Process::start(command.arg("-p").arg(of.id().to_string()));
         strace.wait_to_say("attached", SOON);
         Self(strace)
+    }
+}
+
+impl Drop for Injection {
+    fn drop(&mut self) {
+        // Asked to go, it lets each call that it has its hands on end as was said; killed, it may leave one that the
+        // kernel does not know. Only a call that it delays for long keeps it from going.
+        self.0.signal("INT");
+        let asked = Stopwatch::start();
+        while !self.0.has_ended() && asked.elapsed() < GOES {
+            pause(Duration::from_millis(5));
+        }
     }
 }
