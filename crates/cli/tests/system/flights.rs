@@ -2,7 +2,7 @@
 
 use steadfast_server::{EndedBy, Flight, flights};
 
-use crate::rig::{Member, Network, SOON, Server, World, command, is_root, lines_of, wait_until};
+use crate::rig::{Direction, Member, SOON, Server, TwoHosts, World, is_root, lines_of, wait_until};
 
 /// The bounds that the server goes by: 14/15 of the idle bound, where the client asks for this one.
 const IDLE_BOUND: &str = "5s";
@@ -16,47 +16,33 @@ fn the_server_lets_a_line_go_that_died_silently_within_its_bounds_and_remembers_
     if !is_root() {
         return;
     }
-    let world = World::new();
-    let network = Network::new();
-    let program = world.program().inside(network.server());
-    let listen = format!("{}:0", network.server_address());
-    let server = Server::start(program, &world.path("server"), &listen, &["--signup", "open"]);
-    let member = |name| world.member(name, &server).inside(network.client());
-    let (busy, idle) = (member("busy"), member("idle"));
-    let near = world.member("near", &server).inside(network.server());
+    let hosts = TwoHosts::new(&[]);
+    let (busy, idle, near) = (hosts.member("busy"), hosts.member("idle"), hosts.neighbour("near"));
+    let server = &hosts.server;
     let busy_tail = busy.start_tail(&["--follow"]);
     let idle_tail = idle.start("tail", &["--room", "attic", "--json", "--follow", "--idle-bound", IDLE_BOUND]);
     near.send_lines(&lines_of("near", 0, 1), &[]).expect_code(0);
     busy_tail.wait_to_print(1, SOON);
     idle.wait_until_online(SOON);
 
-    cut_between(&network);
+    hosts.network.cut(Direction::Both);
     near.send_lines(&lines_of("near", 1, 1), &[]).expect_code(0);
-    let (died_busy, died_idle) = (wait_for_flight(&server, &busy, 0), wait_for_flight(&server, &idle, 0));
+    let (died_busy, died_idle) = (wait_for_flight(server, &busy, 0), wait_for_flight(server, &idle, 0));
     assert_died_while_an_answer_was_due(&died_busy);
     assert_died_idle(&died_idle);
     let line = server.process().wait_to_say("cause=\"silent\"", SOON);
     assert!(line.contains("connection ended: no byte for ") && line.contains("pings_unanswered="), "{line}");
 
-    network.mend();
+    hosts.network.mend();
     for (tail, member, died) in [(busy_tail, &busy, died_busy), (idle_tail, &idle, died_idle)] {
         // What the old connection still brings proves nothing: it is back when the server has admitted it.
         server.process().wait_to_say(&format!("device={} away_ms=", device(member)), SOON);
         tail.signal("INT");
         tail.wait(SOON);
-        let back = wait_for_flight(&server, member, 1);
+        let back = wait_for_flight(server, member, 1);
         assert_eq!((back.end.cause.as_str(), back.end.ended_by), ("peer_stopped", EndedBy::Client), "{back:?}");
         assert_away_since(died.ended_at_ms, &back);
         eprintln!("{} was away for {:?} ms", member.name, back.away_ms);
-    }
-}
-
-/// Like [`Network::cut`] in both directions, but within the server's namespace they go on talking.
-fn cut_between(network: &Network) {
-    let rules = "add table ip cut; add chain ip cut arriving { type filter hook input priority 0; policy drop; }; \
-                 add rule ip cut arriving iif lo accept";
-    for end in [network.server(), network.client()] {
-        command("ip", &["netns", "exec", end, "nft", rules]);
     }
 }
 
