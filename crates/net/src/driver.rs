@@ -196,8 +196,9 @@ impl Driver {
         })
     }
 
-    /// Lets a dead line go. What it holds is thrown away, and the peer's system is told by a reset: an end in good order
-    /// would wait behind what was never acknowledged, and the peer with it, should this way of the line still work.
+    /// Lets a dead line go. What it holds is thrown away, and the peer's system is told by a reset: an end in good
+    /// order would wait behind what was never acknowledged, and the peer with it, should this way of the line still
+    /// work.
     pub fn abandon(self) {
         if let Err(error) = self.stream.set_zero_linger() {
             tracing::debug!(%error, "a dead line is closed in good order");

@@ -10,6 +10,7 @@ use steadfast_net::tcp::Applied;
 use steadfast_proto::hub::connection::{Admission, Ending, Event, check_hello};
 use steadfast_proto::hub::{Answer, Connection, ReaderId, SignUp};
 use steadfast_proto::ids::AccountId;
+use steadfast_proto::link::LinkError;
 use steadfast_proto::names;
 use steadfast_proto::session::Cause;
 use steadfast_proto::time::{Duration, Instant};
@@ -55,6 +56,9 @@ pub(crate) fn run(stream: TcpStream, accepted: Accepted, shared: Arc<Shared>) ->
     async move {
         let broke = drive(&mut driver, &mut link).await;
         link.record(broke.as_ref());
+        if link.has_died() {
+            driver.abandon();
+        }
     }
 }
 
@@ -327,6 +331,11 @@ impl LinkCore {
         // Clients that all hear it in one moment should not all come back in one.
         let spread = u32::from(self.core.device().1.0[0]) * 4;
         self.refuse(ByeReason::Draining, "the server stops", DRAINING_RETRY_MS + spread);
+    }
+
+    /// Whether it ended because nothing came any more.
+    fn has_died(&self) -> bool {
+        matches!(self.ending, Some(Ending::Found(LinkError::Silent { .. } | LinkError::WokeFromSleep)))
     }
 
     /// Tells the recorder and the log how it ended: as one side said, or as the line broke.

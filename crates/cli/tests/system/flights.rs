@@ -1,5 +1,7 @@
 //! What the server notices of its lines, and what it remembers of each.
 
+use std::time::Duration;
+
 use steadfast_server::{EndedBy, Flight, flights};
 
 use crate::rig::{Direction, Member, SOON, Server, TwoHosts, World, is_root, lines_of, wait_until};
@@ -8,6 +10,8 @@ use crate::rig::{Direction, Member, SOON, Server, TwoHosts, World, is_root, line
 const IDLE_BOUND: &str = "5s";
 const IDLE_DEATH_MS: u64 = 14 * 5_000 / 15;
 const ACTIVE_BOUND_MS: u64 = 3_000;
+/// The last words of a dead line have half a second to leave; its end in good order would take the kernel half a minute.
+const CLOSED: Duration = Duration::from_secs(5);
 /// Moments are told in whole milliseconds, and the wall clock may be adjusted a little meanwhile.
 const ROUNDED_MS: u64 = 20;
 
@@ -32,6 +36,10 @@ fn the_server_lets_a_line_go_that_died_silently_within_its_bounds_and_remembers_
     assert_died_idle(&died_idle);
     let line = server.process().wait_to_say("cause=\"silent\"", SOON);
     assert!(line.contains("connection ended: no byte for ") && line.contains("pings_unanswered="), "{line}");
+
+    wait_until("the server's system has let go of what the dead lines held", CLOSED, || {
+        hosts.network.closing(hosts.network.server()).is_empty().then_some(())
+    });
 
     hosts.network.mend();
     for (tail, member, died) in [(busy_tail, &busy, died_busy), (idle_tail, &idle, died_idle)] {
