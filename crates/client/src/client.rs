@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
-use steadfast_proto::session::Request;
+use steadfast_proto::session::{Begin, Request};
 use steadfast_store::profile::{
     Fresh, LineKey, NewBody, NewOp, Profile, Queued, RoomInfo, SettledOutcome, StoredMessage, Target,
 };
@@ -90,6 +90,7 @@ impl Client {
             process,
             keeper: writer.clone(),
             live: reader.clone(),
+            begin: Begin::Connect,
             open: Vec::new(),
             commands: commanded,
             status: status_sender,

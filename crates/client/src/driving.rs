@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use steadfast_proto::session::Request;
+use steadfast_proto::session::{Begin, Request};
 use steadfast_store::profile::DriverLock;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -43,6 +43,8 @@ pub(crate) struct Driving {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) changed: watch::Sender<u64>,
+    /// How the user left the line, as the process that drives it said last: whoever takes it over goes on from there.
+    pub(crate) begin: Begin,
     /// What was asked and not answered when a role ended: the next one goes on with it.
     pub(crate) open: Vec<(Request, Asked)>,
 }

@@ -2,7 +2,7 @@
 //! it through the profile, and its place is taken when it ends.
 
 use steadfast_net::clock::{BootClock, BootTimer, Instant, wall_ms};
-use steadfast_proto::session::Request;
+use steadfast_proto::session::{Begin, Request};
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
@@ -111,7 +111,10 @@ impl<'d> Following<'d> {
         let silent = self.call.as_ref().is_some_and(|call| !call.answered && BootClock::now() >= call.at + CALL);
         match look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok()) {
             _ if silent => drop(self.driving.show(Status::of_silent_holder(look.holder))),
-            Some(status) => drop(self.driving.show(status)),
+            Some(status) => {
+                self.note_begin(&status);
+                self.driving.show(status);
+            }
             None => {}
         }
         if look.version != self.version {
@@ -119,6 +122,20 @@ impl<'d> Following<'d> {
             self.driving.note_change();
         }
         Ok(look.lock)
+    }
+
+    /// How the line is to begin here, should this process take it over.
+    fn note_begin(&mut self, status: &Status) {
+        if status.is_last_word() {
+            return;
+        }
+        self.driving.begin = if status.is_stopped() && !status.has_given_up() {
+            Begin::Stopped
+        } else if status.asks_login && !self.driving.options.auto_login {
+            Begin::AskLogin
+        } else {
+            Begin::Connect
+        };
     }
 
     /// Asks the process that drives whether it is there, once it has answered before or the time for that is over.

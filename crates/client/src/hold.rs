@@ -124,6 +124,7 @@ impl<'d> Holding<'d> {
             active_bound: options.active_bound,
             idle_bound: options.idle_bound,
             schedule: options.schedule,
+            begin: std::mem::take(&mut driving.begin),
             reconnect: options.reconnect,
             auto_login: options.auto_login,
             program: options.program.clone(),

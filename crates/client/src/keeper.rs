@@ -58,6 +58,7 @@ impl Keeper {
         job: impl FnOnce(&mut Profile) -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (done, result) = oneshot::channel();
+        // One that is not taken in drops `done`, and the receiver learns of it.
         self.take_in(Box::new(move |profile| {
             // Whoever asked may have gone; what the job did stays done.
             done.send(job(profile)).ok();
@@ -87,14 +88,23 @@ impl Keeper {
         self.jobs.try_send(Box::new(|_| ())).ok();
     }
 
-    fn take_in(&self, job: Job) {
+    /// Starts a job whose result nobody waits for; whether it was taken in.
+    pub(crate) fn leave(&self, job: impl FnOnce(&mut Profile) + Send + 'static) -> bool {
+        self.take_in(Box::new(job))
+    }
+
+    fn take_in(&self, job: Job) -> bool {
         if self.stopping.load(Ordering::Acquire) {
-            return;
+            return false;
         }
         match self.jobs.try_send(job) {
-            // A thread that has ended drops the job, and its receiver learns of it.
-            Ok(()) | Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(_)) => tracing::error!("the profile's disk is wedged: a job of the line is dropped"),
+            Ok(()) => true,
+            // The thread has ended.
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(_)) => {
+                tracing::error!("the profile's disk is wedged: a job of the line is dropped");
+                false
+            }
         }
     }
 }

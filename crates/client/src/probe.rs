@@ -49,9 +49,14 @@ pub async fn holder_answers(directory: &Path, profile: &Profile) -> Result<bool,
 /// # Errors
 /// As of [`holder_answers`].
 pub async fn order_holder(directory: &Path, profile: &Profile, order: Want) -> Result<bool, ProfileError> {
-    profile.live().ask(order, wall_ms())?;
+    let number = profile.live().ask(order, wall_ms())?;
     // Wants are served in their order: whoever has answered this one has done what was asked before it.
-    holder_answers(directory, profile).await
+    let done = holder_answers(directory, profile).await?;
+    if !done {
+        // Whoever is told that nothing was done does not expect it to be done later.
+        profile.live().forget(number)?;
+    }
+    Ok(done)
 }
 
 fn ask(directory: &Path, profile: &Profile) -> Result<u64, ProfileError> {

@@ -139,6 +139,11 @@ impl Status {
         self.state == State::Online.name()
     }
 
+    /// Whether a process said it as it ended: then it tells of that process, not of what the user wants.
+    pub(crate) fn is_last_word(&self) -> bool {
+        self.state == State::Offline.name() && self.cause.as_deref() == Some(Cause::StoppedByUser.name())
+    }
+
     /// Whether a try is under way.
     pub fn is_connecting(&self) -> bool {
         self.state == State::Connecting.name()

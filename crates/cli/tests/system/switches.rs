@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{SOON, Stopwatch, World, assert_stored, lines_of, pause};
+use crate::rig::{Process, SOON, Stopwatch, World, assert_stored, lines_of, pause, wait_until};
 
 #[test]
 fn with_automatic_login_off_a_line_that_is_back_waits_for_the_users_answer() {
@@ -53,6 +53,41 @@ fn a_line_is_stopped_and_resumed_while_a_send_waits_and_the_send_is_none_the_wor
     send.wait(SOON).expect_code(0);
     tail.wait_to_print(1, SOON);
     assert_eq!(ann.status().drops(), [], "what the user wanted is no drop");
+}
+
+#[test]
+fn who_takes_the_line_over_leaves_it_as_the_user_did_stopped_or_asking() {
+    let world = World::new();
+    let mut server = world.serve();
+    let ann = world.member("ann", &server);
+    let flags = ["--follow", "--auto-login", "off"];
+    let first = ann.start_tail(&flags);
+    ann.wait_until_online(SOON);
+    let second = ann.start_tail(&flags);
+    ann.order(&["stop"]);
+    second.wait_to_say("`steadfast line --as ann resume` brings the line back", SOON);
+    first.kill();
+    let taken = |process: &Process| ann.status().number("process") == Some(u64::from(process.id()));
+    wait_until("the second drives", SOON, || taken(&second).then_some(()));
+    pause(Duration::from_millis(500));
+    assert_eq!(ann.status().text("state"), Some("stopped"));
+    ann.order(&["resume"]);
+    ann.wait_until_online(SOON);
+
+    let third = ann.start_tail(&flags);
+    server.kill();
+    server.restart();
+    third.wait_to_say("the server is there again; log in?", SOON);
+    second.kill();
+    wait_until("the third drives", SOON, || taken(&third).then_some(()));
+    pause(Duration::from_millis(500));
+    assert!(ann.status().flag("asks_login"), "it asks on");
+    ann.order(&["login"]);
+    ann.wait_until_online(SOON);
+    // An order of a minute ago is nothing to who begins now.
+    ann.order(&["stop"]);
+    drop(third);
+    ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
 }
 
 #[test]

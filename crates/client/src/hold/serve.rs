@@ -326,10 +326,15 @@ impl Holding<'_> {
         if waits.is_none() {
             let untold = Arc::clone(&self.untold);
             // A status that others can't read now is read by them with the next one.
-            drop(self.driving.live.start_job(move |profile| {
+            let taken = self.driving.live.leave(move |profile| {
                 let json = untold.lock().unwrap_or_else(PoisonError::into_inner).take();
-                json.map_or(Ok(()), |json| profile.live().set_status(&json))
-            }));
+                if let Some(Err(error)) = json.map(|json| profile.live().set_status(&json)) {
+                    tracing::debug!(%error, "the status can't be shown to other processes");
+                }
+            });
+            if !taken {
+                self.untold.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
         }
     }
 }

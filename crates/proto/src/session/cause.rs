@@ -209,6 +209,42 @@ impl Cause {
         }
     }
 
+    /// Whether it is what a link that was slept through dies of. What the peer decided, or a person, stays what it is.
+    pub fn may_come_of_sleep(&self) -> bool {
+        match self {
+            Self::Silent { .. }
+            | Self::Reset
+            | Self::Aborted
+            | Self::TimedOut
+            | Self::ClosedByPeer
+            | Self::Unreachable
+            | Self::NetworkDown
+            | Self::HandshakeTimedOut
+            | Self::Other { .. }
+            | Self::Bye { reason: PeerReason::Silent | PeerReason::HandshakeTimedOut, .. } => true,
+            Self::Refused
+            | Self::NameNotFound
+            | Self::AddressInvalid
+            | Self::ConnectTimedOut
+            | Self::Tls
+            | Self::LocalFault
+            | Self::WokeFromSleep
+            | Self::Hole
+            | Self::ProtocolError(_)
+            | Self::AnotherServer
+            | Self::StoppedByUser
+            | Self::Bye { .. }
+            | Self::Draining { .. }
+            | Self::Overloaded { .. }
+            | Self::Superseded
+            | Self::TakenOver
+            | Self::CredentialsRefused
+            | Self::VersionUnsupported
+            | Self::SignupClosed
+            | Self::NameInvalid => false,
+        }
+    }
+
     /// Its name in JSON and in PROTOCOL.md; never changes.
     pub fn name(&self) -> &'static str {
         match self {
@@ -555,6 +591,18 @@ mod tests {
             assert_eq!(Cause::from_bye(reason, 5_000).next_step(), NextStep::AskUser);
         }
         assert_eq!(Cause::AnotherServer.next_step(), NextStep::AskUser);
+    }
+
+    #[test]
+    fn a_sleep_is_blamed_for_a_dead_line_but_never_for_what_the_peer_decided() {
+        for cause in every_cause() {
+            match cause.next_step() {
+                NextStep::Backoff => {}
+                step => assert!(!cause.may_come_of_sleep(), "{cause:?} asks for {step:?}"),
+            }
+        }
+        assert!(Cause::from_bye(ByeReason::Silent, 0).may_come_of_sleep());
+        assert!(!Cause::from_bye(ByeReason::Draining, 0).may_come_of_sleep());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the user, or the program, wants of the line; at any moment.
 
 use super::cause::NextStep;
+use super::up::Phase;
 use super::{Cause, Event, Line, Login, Session};
 use crate::time::Instant;
 use crate::wire::{self, ByeReason, frame::Kind};
@@ -8,13 +9,22 @@ use crate::wire::{self, ByeReason, frame::Kind};
 impl Session {
     /// The user wants no line.
     pub fn stop(&mut self, now: Instant) {
-        if let Line::Up(up) = &mut self.line {
-            let bye = wire::Bye { reason: ByeReason::Stopped.into(), ..wire::Bye::default() };
-            up.link.send(now, Kind::Bye(bye), &mut self.farewell);
+        match &mut self.line {
+            Line::Up(up) => {
+                // Who has not greeted has nobody to say goodbye to.
+                if up.phase != Phase::Fresh {
+                    let bye = wire::Bye { reason: ByeReason::Stopped.into(), ..wire::Bye::default() };
+                    up.link.send(now, Kind::Bye(bye), &mut self.farewell);
+                }
+                self.end(now, Cause::StoppedByUser);
+            }
+            Line::Connecting => self.events.push_back(Event::Close),
+            Line::Offline { .. } | Line::Asking | Line::Stopped => {}
         }
-        self.end(now, Cause::StoppedByUser);
         self.login = Login::Wanted;
+        self.cause = Some(Cause::StoppedByUser);
         self.line = Line::Stopped;
+        self.events.push_back(Event::StatusChanged);
     }
 
     /// The user wants the line back.

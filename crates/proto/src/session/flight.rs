@@ -182,10 +182,12 @@ impl Session {
         self.events.extend(flights.into_iter().map(|flight| Event::Recorded(Box::new(flight))));
     }
 
+    /// A link, or a try to have one, ended.
     pub(super) fn record_loss(&mut self, now: Instant, cause: &Cause) {
         let line = match &self.line {
             Line::Up(up) => Some(up.link.liveness()),
-            Line::Offline { .. } | Line::Connecting | Line::Asking | Line::Stopped => None,
+            Line::Connecting => None,
+            Line::Offline { .. } | Line::Asking | Line::Stopped => return,
         };
         let lost = self.recorder.handle_lost(now, cause, line);
         self.record(lost);

@@ -33,7 +33,7 @@ pub use change::{Change, Stored};
 pub use flight::{Flight, Loss, Return};
 pub use outbox::{Held, LOADED_BYTES_MAX, Load, OPERATIONS_IN_FLIGHT_MAX};
 pub use requests::Request;
-pub use settings::{Identity, Resume, Schedule, Settings, WINDOW_BYTES};
+pub use settings::{Begin, Identity, Resume, Schedule, Settings, WINDOW_BYTES};
 pub use status::{State, Status};
 
 use std::collections::VecDeque;
@@ -143,8 +143,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that wants to connect at once.
+    /// A session that begins as its settings say.
     pub fn new(settings: Settings, resume: Resume) -> Self {
+        let (line, login, cause) = match settings.begin {
+            Begin::Connect => (Line::Connecting, Login::Wanted, None),
+            Begin::Stopped => (Line::Stopped, Login::Wanted, Some(Cause::StoppedByUser)),
+            Begin::AskLogin => (Line::Asking, Login::Asked, None),
+        };
         let mut session = Self {
             outbox: Outbox::new(resume.confirmed_through),
             reconnect: Reconnect::new(settings.schedule, settings.jitter_seed),
@@ -152,17 +157,19 @@ impl Session {
             known: Known::new(resume),
             intake: Intake::default(),
             requests: Requests::default(),
-            line: Line::Connecting,
-            login: Login::Wanted,
+            line,
+            login,
             hints: Hints::default(),
             recorder: Recorder::default(),
-            cause: None,
+            cause,
             links: 0,
             rollback: Rollback::No,
             farewell: Vec::new(),
             events: VecDeque::new(),
         };
-        session.events.push_back(Event::Connect);
+        if matches!(session.line, Line::Connecting) {
+            session.events.push_back(Event::Connect);
+        }
         session.poll_outbox();
         session
     }
@@ -376,9 +383,9 @@ impl Session {
             self.line = Line::Asking;
             return;
         }
-        // Whoever ended it, and with whatever words: a line that was lost over a sleep was lost to that.
+        // Whichever side found it dead: a line that was lost over a sleep was lost to that.
         let waking = self.up().is_some_and(|up| up.link.liveness().is_waking(now));
-        let cause = if waking && cause != Cause::StoppedByUser { Cause::WokeFromSleep } else { cause };
+        let cause = if waking && cause.may_come_of_sleep() { Cause::WokeFromSleep } else { cause };
         if self.up().is_some_and(Up::is_online) && !self.settings.auto_login {
             self.login = Login::Asked;
         }

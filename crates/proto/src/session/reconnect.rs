@@ -78,6 +78,11 @@ impl Reconnect {
         self.tried = 0;
     }
 
+    /// The link made way for another one of this process.
+    pub(super) fn handle_replaced(&mut self) {
+        self.online_since = None;
+    }
+
     /// A link or a try ended; when to try again, if at all.
     pub(super) fn handle_loss(&mut self, now: Instant, step: NextStep) -> Option<Instant> {
         let was_online = self.online_since.take();
@@ -88,7 +93,9 @@ impl Reconnect {
             self.failures = self.failures.saturating_add(1);
         }
         let pause = match step {
-            NextStep::Now => Duration::ZERO,
+            // A try that fails in the same way again and again is backed off from like any other.
+            NextStep::Now if was_online.is_some() => Duration::ZERO,
+            NextStep::Now => self.pause(),
             NextStep::Wait { ms } => Duration::from_millis(ms.into()),
             // A server that is gone without a word lost all its clients in one moment.
             NextStep::Backoff if was_online.is_some() => {

@@ -71,6 +71,18 @@ impl Default for Schedule {
     }
 }
 
+/// How a session begins: a process that takes the line over from another one goes on as the user left it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// It connects at once.
+    #[default]
+    Connect,
+    /// The user wants no line for now.
+    Stopped,
+    /// The user is being asked whether to log in again.
+    AskLogin,
+}
+
 /// How a session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -82,6 +94,8 @@ pub struct Settings {
     pub window_bytes: u32,
     /// When to try again.
     pub schedule: Schedule,
+    /// How it begins.
+    pub begin: Begin,
     /// Whether to try again at all.
     pub reconnect: bool,
     /// Whether to log in by itself once a lost line is back; if not, the user is asked before Hello.
@@ -106,6 +120,7 @@ impl Default for Settings {
             idle_bound: link::IDLE_BOUND,
             window_bytes: WINDOW_BYTES,
             schedule: Schedule::default(),
+            begin: Begin::Connect,
             reconnect: true,
             auto_login: true,
             program: String::new(),

@@ -27,7 +27,7 @@ impl Session {
     pub fn handle_stored(&mut self, now: Instant, stored: &Stored, resume: Option<Resume>) {
         let Some(mark) = self.intake.handle_stored() else { return };
         match resume {
-            Some(resume) if mark.resets => self.handle_reset(resume),
+            Some(resume) if mark.resets => self.handle_reset(now, resume),
             Some(_) | None => {
                 self.recorder.handle_settled(self.outbox.handle_confirmed(stored.confirmed_through, &stored.entered));
             }
@@ -65,7 +65,7 @@ impl Session {
         self.intake.push(Change::NewDevice { device_id, secret });
     }
 
-    fn handle_reset(&mut self, resume: Resume) {
+    fn handle_reset(&mut self, now: Instant, resume: Resume) {
         let confirmed_through = resume.confirmed_through;
         let new_device = resume.identity.device_id != self.known.identity.device_id;
         if new_device {
@@ -85,6 +85,8 @@ impl Session {
             }
             // What was said on this link was said by who we were; who we are now introduces itself.
             Line::Up(_) => {
+                self.record_loss(now, &Cause::Superseded);
+                self.reconnect.handle_replaced();
                 self.events.push_back(Event::Close);
                 self.connect();
             }

@@ -60,6 +60,8 @@ fn a_profile_restored_from_a_copy_goes_on_as_a_new_device_with_nothing_lost_or_d
             assert_eq!(positions_of(&world, id).len(), 1, "{id} of the original");
         }
         let new_devices = world.clients[bob].profile.new_devices;
+        let ended = world.clients[bob].flights.values().rev().skip(1).all(|flight| flight.loss.is_some());
+        assert!(ended, "each link but the last has an end: {:?}", world.clients[bob].flights);
         assert!(new_devices <= 1, "a profile that was copied once is renewed once");
         assert!(new_devices == 1 || sent_since == 0, "another history under the same numbers is found out");
     });

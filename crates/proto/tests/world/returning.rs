@@ -2,6 +2,7 @@
 
 use steadfast_proto::session::{Cause, Session, State, Status};
 use steadfast_proto::time::Duration;
+use steadfast_proto::wire::ByeReason;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
 use crate::random::for_each_seed;
@@ -143,6 +144,48 @@ fn a_change_of_the_network_cuts_a_long_pause_short() {
         world.tell(ann, |session| session.handle_network_changed(now));
         let back = world.run_until(Duration::from_millis(1_100), |world| is_online(world, ann));
         assert!(back, "{:?}", status(&world, ann));
+    });
+}
+
+#[test]
+fn a_farewell_that_was_slept_through_is_obeyed_all_the_same() {
+    for_each_seed(0..100, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        world.freeze_client(ann, true);
+        world.run_for(Duration::from_secs(5));
+        let wire = world.clients[ann].wire.expect("the line is up");
+        let (conn, hub) = (world.server.conns.get_mut(&wire), world.server.hub.as_mut());
+        conn.expect("there").core.refuse(ByeReason::Draining, "", 20_000, hub.expect("up"));
+        world.drive_conn(wire);
+        let asleep = world.random.ms(20_000, 60_000);
+        world.run_for(asleep);
+        world.clients[ann].drops.clear();
+        world.freeze_client(ann, false);
+        world.run_for(Duration::from_secs(19));
+        let causes: Vec<Cause> = world.clients[ann].drops.iter().map(|(_, cause)| cause.clone()).collect();
+        assert_eq!(causes, [Cause::Draining { retry_after_ms: 20_000 }]);
+        assert_eq!(world.clients[ann].wire, None, "it waits as long as it was asked to");
+        assert!(world.run_until(Duration::from_secs(2), |world| is_online(world, ann)));
+    });
+}
+
+#[test]
+fn what_the_user_stops_counts_as_no_try() {
+    for_each_seed(0..50, |seed| {
+        let (mut world, [ann, _]) = two_in_a_room(seed);
+        world.crash_server();
+        world.run_for(Duration::from_secs(30));
+        let tries = |world: &World| {
+            let flights = world.clients[ann].flights.values();
+            flights.filter_map(|flight| flight.loss.as_ref()).map(|loss| loss.tries_failed).sum::<u32>()
+        };
+        let (now, before) = (world.now, tries(&world));
+        for _ in 0..3 {
+            world.tell(ann, |session| session.stop(now));
+        }
+        assert_eq!(tries(&world), before);
+        let loss = |world: &World| world.clients[ann].flights.values().find_map(|flight| flight.loss.clone());
+        assert_ne!(loss(&world).and_then(|loss| loss.last_failure), Some(Cause::StoppedByUser));
     });
 }
 

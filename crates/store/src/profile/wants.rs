@@ -105,8 +105,15 @@ impl Live {
         let mut rows = statement.query([])?;
         let mut wants = Vec::new();
         while let Some(row) = rows.next()? {
-            wants.push((from_row(row.get(0)?), Want::read(row)?));
+            // What a newer program asks and this one does not know stays with the others that wait.
+            if let Some(want) = Want::read(row)? {
+                wants.push((from_row(row.get(0)?), want));
+            }
         }
+        // An order is of its moment: carried out now, or never; not by whoever drives next.
+        self.connection
+            .prepare_cached("DELETE FROM wants WHERE taken AND kind NOT BETWEEN 4 AND ? - 1")?
+            .execute([KIND_ORDER_MIN])?;
         wants.sort_unstable_by_key(|(number, _)| *number);
         Ok(wants)
     }
@@ -145,10 +152,10 @@ impl Live {
 }
 
 impl Want {
-    /// Reads `number, kind, room, from_sequence, to_sequence`.
-    fn read(row: &Row<'_>) -> Result<Want, ProfileError> {
+    /// Reads `number, kind, room, from_sequence, to_sequence`; nothing if the kind is not known.
+    fn read(row: &Row<'_>) -> Result<Option<Want>, ProfileError> {
         let number = |column: usize| row.get::<_, i64>(column).map(from_row);
-        Ok(match row.get::<_, i64>(1)? {
+        Ok(Some(match row.get::<_, i64>(1)? {
             1 => Want::TryNow,
             2 => Want::Stop,
             3 => Want::Resume,
@@ -158,9 +165,7 @@ impl Want {
             8 => Want::Reconnect(number(3)? != 0),
             9 => Want::AutoLogin(number(3)? != 0),
             5 => Want::History { room: RoomId(number(2)?), from: number(3)?, to: number(4)? },
-            _ => {
-                return Err(ProfileError::Damaged { what: "a want of an unknown kind" });
-            }
-        })
+            _ => return Ok(None),
+        }))
     }
 }

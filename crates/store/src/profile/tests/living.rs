@@ -29,11 +29,31 @@ fn what_one_process_asks_another_takes_once_and_answers() {
 fn a_new_driver_takes_what_the_one_before_it_left_unanswered() {
     let (_dir, profile) = new_profile();
     let live = profile.live();
-    let (first, second) = (live.ask(Want::Sync, 100).expect("asked"), live.ask(Want::Resume, 100).expect("asked"));
+    let (first, second) = (live.ask(Want::Sync, 100).expect("asked"), live.ask(Want::Answer, 100).expect("asked"));
     live.take_wants(0).expect("taken");
     live.answer(first, "done").expect("answered");
     live.release_wants().expect("released");
-    assert_eq!(live.take_wants(0), Ok(vec![(second, Want::Resume)]));
+    assert_eq!(live.take_wants(0), Ok(vec![(second, Want::Answer)]));
+}
+
+#[test]
+fn an_order_that_was_taken_is_not_carried_out_again_by_the_next_driver() {
+    let (_dir, profile) = new_profile();
+    let live = profile.live();
+    let stop = live.ask(Want::Stop, 100).expect("asked");
+    assert_eq!(live.take_wants(0), Ok(vec![(stop, Want::Stop)]));
+    live.release_wants().expect("released");
+    assert_eq!(live.take_wants(0), Ok(vec![]));
+}
+
+#[test]
+fn a_want_of_a_kind_that_only_a_newer_program_knows_hides_no_other() {
+    let (_dir, profile) = new_profile();
+    let live = profile.live();
+    let strange = "INSERT INTO wants (kind, asked_at_ms) VALUES (99, 100)";
+    live.connection.execute(strange, []).expect("asked");
+    let sync = live.ask(Want::Sync, 100).expect("asked");
+    assert_eq!(live.take_wants(0), Ok(vec![(sync, Want::Sync)]));
 }
 
 #[test]
