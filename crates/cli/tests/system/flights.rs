@@ -10,7 +10,8 @@ use crate::rig::{Direction, Member, SOON, Server, TwoHosts, World, is_root, line
 const IDLE_BOUND: &str = "5s";
 const IDLE_DEATH_MS: u64 = 14 * 5_000 / 15;
 const ACTIVE_BOUND_MS: u64 = 3_000;
-/// The last words of a dead line have half a second to leave; its end in good order would take the kernel half a minute.
+/// The last words of a dead line have half a second to leave; an end in good order would take the kernel half a
+/// minute.
 const CLOSED: Duration = Duration::from_secs(5);
 /// Moments are told in whole milliseconds, and the wall clock may be adjusted a little meanwhile.
 const ROUNDED_MS: u64 = 20;
