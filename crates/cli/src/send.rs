@@ -4,6 +4,7 @@ mod input;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
@@ -30,6 +31,8 @@ const LOOK_UP: usize = 1_024;
 const FIRST_LOOK: usize = 16;
 /// How long a full outbox is left alone.
 const FULL_PAUSE: Duration = Duration::from_millis(200);
+/// When the time is over: how long this machine's disk may still take with what is being queued.
+const DISK_GRACE: Duration = Duration::from_secs(2);
 /// When no more is waited for the server: how long the next lines may take to come.
 const GRACE: Duration = Duration::from_millis(300);
 /// The same for all lines together, so that an input that trickles for ever ends the command too.
@@ -160,16 +163,22 @@ impl<'o> Sending<'o> {
         self.waiting.is_empty() && self.refused_batch.is_none() && self.input.is_over()
     }
 
-    /// Queues, unless this machine's disk takes longer than there is time.
+    /// Queues, unless this machine's disk stalls beyond the time that there is.
     async fn queue_in_time(&mut self, batch: Vec<Line>, timer: &mut BootTimer) -> Result<(), Exit> {
         let first = batch.first().map_or(0, Line::number);
+        let mut grace = BootTimer::new().map_err(Exit::failed)?;
+        let mut queued = pin!(self.queue(batch));
         tokio::select! {
             biased;
-            queued = self.queue(batch) => queued,
-            _ = timer.expired() => Err(Exit::failed(format!(
-                "time is up and the disk does not answer; whether anything was queued from line {first} on is not known"
-            ))),
+            queued = &mut queued => return queued,
+            _ = timer.expired() => {}
         }
+        // A disk that is at it is let finish: what is on it is safe, and is said to be.
+        let finished = grace.within(BootClock::now() + DISK_GRACE, queued).await;
+        finished.unwrap_or_else(|_| {
+            let words = "time is up and the disk does not answer; whether anything was queued from line";
+            Err(Exit::failed(format!("{words} {first} on is not known")))
+        })
     }
 
     async fn queue(&mut self, batch: Vec<Line>) -> Result<(), Exit> {
