@@ -101,7 +101,7 @@ pub enum ProfileError {
         path: PathBuf,
     },
     /// A row says what no version of this program wrote.
-    #[error("the profile is damaged: {what}")]
+    #[error("the profile is damaged ({what}): restore it from a backup, or choose another directory with --profile")]
     Damaged {
         /// Which part.
         what: &'static str,
