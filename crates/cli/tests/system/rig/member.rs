@@ -131,14 +131,18 @@ impl Member {
         });
     }
 
-    /// Waits until the line is up and nothing is asked on it: the status names this idle bound as the one in force.
+    /// Waits until the line is up and nothing is asked on it: the status names this idle bound as the one in force,
+    /// and does so again after a moment, since a line that just came up may have its questions before it.
     pub(crate) fn wait_until_idle(&self, idle_bound: Duration, bound: Duration) {
         self.wait_until_online(bound);
-        super::wait_until("nothing is asked", bound, || {
+        let idle = || {
             let status = self.status();
             let in_force = status.number("bound_ms").map(Duration::from_millis);
             (status.text("state") == Some("online") && in_force == Some(idle_bound)).then_some(())
-        });
+        };
+        super::wait_until("nothing is asked", bound, idle);
+        super::pause(Duration::from_secs(1));
+        super::wait_until("nothing more is asked", bound, idle);
     }
 }
 
