@@ -60,6 +60,7 @@ fn run_nextest(workspace: &Workspace, which: &[&str], skips: Skips, notes: &mut 
     let (lines, ran) = workspace.follow(command.args(which), Stream::Error);
     notes.extend(summary(&lines).iter().cloned());
     ran?;
+    all_ran(&lines)?;
     let text = std::fs::read_to_string(&report)
         .map_err(|error| Failure::Io { doing: format!("reading the test report {REPORT}"), error })?;
     let skipped = stepped_aside(&text);
@@ -75,6 +76,23 @@ fn run_nextest(workspace: &Workspace, which: &[&str], skips: Skips, notes: &mut 
             let finding = |test: &String| format!("{test} did not run: `{SKIP_MARK}`");
             Err(Failure::Findings(skipped.iter().map(finding).collect()))
         }
+    }
+}
+
+/// That as many tests ran as were begun with: a runner that loses some is no proof of anything.
+fn all_ran(lines: &[String]) -> Result<(), Failure> {
+    let count = |line: &String, before: &str, behind: &str| {
+        let (_, rest) = line.split_once(before)?;
+        let (number, _) = rest.split_once(behind)?;
+        number.split_whitespace().next_back()?.parse::<usize>().ok()
+    };
+    let begun = lines.iter().find_map(|line| count(line, "Starting ", " test"));
+    let run = lines.iter().rev().find_map(|line| count(line, "Summary [", " test"));
+    match (begun, run) {
+        (Some(begun), Some(run)) if begun == run => Ok(()),
+        (begun, run) => Err(Failure::Findings(vec![format!(
+            "nextest said that it begins with {begun:?} tests and that it ran {run:?}"
+        )])),
     }
 }
 
@@ -143,6 +161,21 @@ mod tests {
     #[test]
     fn a_run_in_which_no_test_stepped_aside_has_no_findings() {
         assert!(stepped_aside(&report("3 rules installed")).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_lost_tests_is_no_green_one() {
+        let lines = |run: &str| {
+            let summary = format!("     Summary [ 151.300s] {run} tests run: {run} passed, 2 skipped");
+            [
+                "    Starting 452 tests across 20 binaries (2 tests skipped)".to_owned(),
+                "        PASS a".to_owned(),
+                summary,
+            ]
+        };
+        assert!(all_ran(&lines("452")).is_ok());
+        assert!(all_ran(&lines("367")).is_err());
+        assert!(all_ran(&lines("452")[..2]).is_err());
     }
 
     #[test]
