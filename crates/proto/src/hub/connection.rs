@@ -328,9 +328,10 @@ impl Connection {
                 self.link.end_handshake();
                 self.want(Event::Greeted(Box::new(hello)));
             }
+            // Also before Hello: a person who was asked whether to log in may go instead.
+            (_, Kind::Bye(bye)) => self.close(Ending::Heard(bye.reason()), hub),
             (Phase::Fresh { .. }, _) => self.refuse_frame("the first frame is Hello", hub),
             (_, Kind::Hello(_)) => self.refuse_frame("Hello comes once", hub),
-            (_, Kind::Bye(bye)) => self.close(Ending::Heard(bye.reason()), hub),
             (Phase::Greeting { early, early_bytes }, kind) => {
                 *early_bytes += wire_bytes;
                 early.push_back(kind);

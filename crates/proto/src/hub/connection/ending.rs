@@ -62,6 +62,27 @@ impl fmt::Display for Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec;
+    use crate::hub::connection::Event;
+    use crate::hub::{Connection, Hub, State};
+    use crate::ids::LogId;
+    use crate::time::{Duration, Instant};
+    use crate::wire::{Bye, frame::Kind};
+
+    #[test]
+    fn a_client_that_goes_before_hello_says_goodbye_and_breaks_no_rule() {
+        let (now, second) = (Instant::from_nanos(1), Duration::from_secs(1));
+        let mut hub = Hub::new(State::empty(LogId([7; 16])), 1);
+        let mut connection = Connection::new(second, second, now);
+        let mut bytes = Vec::new();
+        codec::encode_kind(Kind::Bye(Bye { reason: ByeReason::Stopped.into(), ..Bye::default() }), &mut bytes);
+        connection.handle_bytes(now, &bytes, &mut hub);
+        let Some(Event::Close(ending)) = connection.poll_event() else { panic!("it was not taken as the end") };
+        assert_eq!(ending, Ending::Heard(ByeReason::Stopped));
+        let mut said = Vec::new();
+        connection.poll_transmit(now, &mut hub, &mut said);
+        assert_eq!(said, [0; 0], "nobody is there to hear more");
+    }
 
     #[test]
     fn what_the_two_sides_say_of_one_end_has_different_names() {
