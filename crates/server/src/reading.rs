@@ -1,7 +1,7 @@
 //! Reads from the store for connections that are behind and for pages of history, a few at a time.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use steadfast_proto::ids::RoomId;
@@ -42,7 +42,8 @@ pub(crate) struct Busy(pub(crate) Read);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    reads: VecDeque<(Arc<Mailbox>, Read)>,
+    /// Who has gone meanwhile needs no answer, and is kept by nothing here.
+    reads: VecDeque<(Weak<Mailbox>, Read)>,
     stopped: bool,
 }
 
@@ -65,7 +66,7 @@ impl ReadQueue {
             }
             return Err(Busy(read));
         }
-        waiting.reads.push_back((Arc::clone(from), read));
+        waiting.reads.push_back((Arc::downgrade(from), read));
         self.0.changed.notify_one();
         Ok(())
     }
@@ -77,8 +78,7 @@ impl ReadQueue {
                 return None;
             }
             while let Some((from, read)) = waiting.reads.pop_front() {
-                // Whoever has gone meanwhile needs no answer.
-                if Arc::strong_count(&from) > 1 {
+                if let Some(from) = from.upgrade() {
                     return Some((from, read));
                 }
             }
@@ -144,5 +144,24 @@ fn answer(reader: &Reader, read: Read) -> Letter {
             let chunks = chunks.inspect_err(|error| tracing::error!(%error, "a page can't be read"));
             Letter::Page(asked, chunks.ok())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reads_of_a_connection_that_is_gone_are_passed_over_however_many_wait() {
+        let queue = ReadQueue::new(9);
+        let (gone, present) = (Arc::<Mailbox>::default(), Arc::<Mailbox>::default());
+        for number in 0..4 {
+            queue.ask(&gone, Read::Page(History { number, ..History::default() })).expect("there is room");
+        }
+        queue.ask(&gone, Read::Chunks { rooms: Vec::new(), after: 0 }).expect("there is room");
+        queue.ask(&present, Read::Page(History { number: 7, ..History::default() })).expect("there is room");
+        drop(gone);
+        let Some((from, Read::Page(asked))) = queue.next() else { panic!("a page was asked for") };
+        assert_eq!((Arc::ptr_eq(&from, &present), asked.number), (true, 7));
     }
 }
