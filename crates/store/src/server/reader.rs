@@ -28,8 +28,8 @@ impl Reader {
         lock: &Arc<DirectoryLock>,
     ) -> Result<Self, ReadError> {
         Ok(Reader {
-            log: sqlite::open_read_only(&open::log_path(directory)).map_err(ReadError::Other)?,
-            index: sqlite::open_read_only(&open::index_path(directory)).map_err(ReadError::Other)?,
+            log: open_whole(&open::log_path(directory))?,
+            index: open_whole(&open::index_path(directory))?,
             unfolded: Arc::clone(unfolded),
             _lock: Arc::clone(lock),
         })
@@ -148,6 +148,15 @@ impl<'connection> Taken<'connection> {
         }
         Ok(Wanted::More)
     }
+}
+
+/// A connection that has all the files open that it will ever need: SQLite opens the write-ahead log with the first
+/// read, when there may be no descriptor left.
+fn open_whole(path: &Path) -> Result<Connection, ReadError> {
+    let connection = sqlite::open_read_only(path).map_err(ReadError::Other)?;
+    let read = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()));
+    read.map_err(|error| ReadError::Other(SqliteError::from(error)))?;
+    Ok(connection)
 }
 
 /// One view of a database for several statements, which then lock it once.

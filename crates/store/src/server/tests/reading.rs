@@ -30,6 +30,27 @@ fn the_chunk_that_holds_the_place_in_its_middle_is_read_again() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_opens_no_file_after_it_was_made() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut store, _) = open_in(directory.path());
+    commit_singles(&mut store, 9);
+    store.fold(4).expect("a fold");
+    let open_files = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").expect("there is /proc");
+        let targets = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.ok()?.path()).ok());
+        targets.filter(|target| target.starts_with(directory.path())).count()
+    };
+    let without = open_files();
+    let reader = store.reader().expect("a reader");
+    let made = open_files();
+    assert!(made > without, "{made} files are open, and {without} were before");
+    assert_eq!(reader.chunks_for(&[RoomId(1)], 0, usize::MAX).expect("a span").chunks.len(), 9);
+    assert_eq!(reader.history(RoomId(1), 1, 9, usize::MAX).expect("a page").len(), 9);
+    assert_eq!(open_files(), made);
+}
+
 #[test]
 fn an_answer_is_cut_at_its_size_but_never_empty() {
     let directory = tempfile::tempdir().expect("a directory");
