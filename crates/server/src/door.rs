@@ -3,7 +3,8 @@
 //! A place is given back when its [`Pass`] is dropped, however the connection's task ended. A *stranger* is a
 //! connection that is not admitted yet; it holds a [`Slot`], and where none is free the next newcomer waits in the
 //! kernel's backlog. So a flood of handshakes is a bounded amount of work between two turns of an established link.
-//! Where strangers hold all slots without a word, they have a second each instead of the handshake's whole time.
+//! Where strangers hold all slots without a word, they have a second each instead of the handshake's whole time. One
+//! whose sign-up waits for the disk holds none: the sequencer bounds those, and the disk may stall for long.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -143,8 +144,8 @@ impl Pass {
         self.silent.is_some()
     }
 
-    /// It is a stranger no longer.
-    pub(crate) fn admitted(&mut self) {
+    /// It is admitted, or its sign-up is with the sequencer: the next stranger may come.
+    pub(crate) fn settled(&mut self) {
         self.greeted();
         self.slot = None;
     }
@@ -228,13 +229,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slot_is_free_again_once_its_stranger_is_admitted() {
+    async fn a_slot_is_free_again_once_its_stranger_is_settled() {
         let door = door(9, 9, 1);
         let mut pass = enter(&door, "10.0.0.1").await.expect("there is room");
         assert_eq!(door.slots.available_permits(), 0, "the next one waits");
         pass.greeted();
         assert_eq!(door.slots.available_permits(), 0, "Hello alone admits nobody");
-        pass.admitted();
+        pass.settled();
         enter(&door, "10.0.0.1").await.expect("a slot is free");
     }
 

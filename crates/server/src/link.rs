@@ -22,7 +22,7 @@ use crate::door::Pass;
 use crate::flight::{End, Flight, Traffic, Who};
 use crate::mailbox::{Letter, Mailbox};
 use crate::reading::{Busy, Read};
-use crate::shared::Shared;
+use crate::shared::{Overloaded, Shared};
 use crate::submission::{Submission, Submitted};
 
 /// How long a client should wait when the sequencer has too much.
@@ -279,8 +279,9 @@ impl LinkCore {
             return self.refuse(ByeReason::NameInvalid, &words, 0);
         }
         let submission = Submission { from: Arc::clone(&self.accepted.mailbox), what: Submitted::SignUp(sign_up) };
-        if self.shared.submit(submission).is_err() {
-            self.refuse(ByeReason::Overloaded, "the server has too much to do", 1_000);
+        match self.shared.submit(submission) {
+            Ok(()) => self.accepted.pass.settled(),
+            Err(Overloaded) => self.refuse(ByeReason::Overloaded, "the server has too much to do", 1_000),
         }
     }
 
@@ -296,7 +297,7 @@ impl LinkCore {
     }
 
     fn admit(&mut self, account: AccountId) {
-        self.accepted.pass.admitted();
+        self.accepted.pass.settled();
         let (return_spread_ms, now_ms) = (self.shared.return_spread_ms(), wall_ms());
         let admission = Admission { account, return_spread_ms, now_ms };
         let mut hub = self.shared.hub();

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::rig::{Random, Server, Stopwatch, World, assert_stored, lines_of};
+use crate::rig::{Injection, Random, Raw, SOON, Server, Stopwatch, World, assert_stored, is_root, lines_of};
 
 /// What a handshake has here; ten seconds by default.
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -58,4 +58,31 @@ fn closed_after(address: &str, bytes: Vec<u8>) -> impl FnOnce() -> (Duration, us
         }
         (connected.elapsed(), answer.len())
     }
+}
+
+#[test]
+fn new_devices_that_wait_for_a_stalled_disk_keep_no_known_device_out() {
+    const STALL: Duration = Duration::from_secs(5);
+    const SLOTS: u8 = 2;
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let flags = ["--handshakes-max", &SLOTS.to_string()];
+    let server = Server::start(world.program(), &world.path("server"), "127.0.0.1:0", &flags);
+    Raw::greet(server.address(), "known", 1).wait_for_welcome(SOON);
+
+    let strace = Injection::stall_next_sync(server.process(), STALL);
+    let stalled = Stopwatch::start();
+    let mut fresh: Vec<Raw> =
+        (2..4 * SLOTS).map(|device| Raw::greet(server.address(), &format!("fresh{device}"), device)).collect();
+    Raw::greet(server.address(), "known", 1).wait_for_welcome(SOON);
+    let took = stalled.elapsed();
+    eprintln!("a known device was in {took:?} after {} new ones had begun to wait for the disk", fresh.len());
+    assert!(took < STALL - Duration::from_secs(1), "it waited for the disk: {took:?}");
+    fresh[0].wait_for_welcome(SOON);
+    let took = stalled.elapsed();
+    assert!(took > STALL - Duration::from_secs(1), "the sync did not stall: {took:?}");
+    drop(strace);
+    fresh[1..].iter_mut().for_each(|raw| raw.wait_for_welcome(SOON));
 }
