@@ -51,7 +51,7 @@ pub struct Limits {
     pub connections_per_address: u32,
     /// How long a connection has for its Hello.
     pub handshake_timeout: Duration,
-    /// Connections at a time that are not admitted yet.
+    /// Connections at a time that are not admitted yet; one more for each listener besides the first.
     pub handshakes_max: u32,
     /// Operations that may wait for the sequencer, over all connections.
     pub submissions_max: u32,

@@ -61,13 +61,16 @@ pub(crate) struct Pass {
 }
 
 impl Door {
-    pub(crate) fn new(limits: &Limits, connections_max: u32) -> Arc<Self> {
+    /// The door of so many listeners. Each takes a slot before it accepts, and keeps it while nobody comes: with one
+    /// for each of the others on top, a listener gets one however few there are.
+    pub(crate) fn new(limits: &Limits, connections_max: u32, listeners: usize) -> Arc<Self> {
+        let slots = limits.handshakes_max as usize + listeners.saturating_sub(1);
         Arc::new(Self {
             connections_max,
             connections_per_address: limits.connections_per_address,
             connections: AtomicU32::new(0),
             by_address: Mutex::default(),
-            slots: Arc::new(Semaphore::new(limits.handshakes_max as usize)),
+            slots: Arc::new(Semaphore::new(slots)),
             silent: Mutex::default(),
         })
     }
@@ -184,7 +187,7 @@ mod tests {
 
     fn door(connections_max: u32, connections_per_address: u32, handshakes_max: u32) -> Arc<Door> {
         let limits = Limits { connections_max, connections_per_address, handshakes_max, ..Limits::default() };
-        Door::new(&limits, connections_max)
+        Door::new(&limits, connections_max, 1)
     }
 
     async fn enter(door: &Arc<Door>, address: &str) -> Result<Pass, Refused> {
@@ -237,6 +240,18 @@ mod tests {
         assert_eq!(door.slots.available_permits(), 0, "Hello alone admits nobody");
         pass.settled();
         enter(&door, "10.0.0.1").await.expect("a slot is free");
+    }
+
+    #[tokio::test]
+    async fn each_listener_gets_a_slot_however_few_there_are_and_whoever_keeps_one() {
+        let limits = Limits { handshakes_max: 1, ..Limits::default() };
+        let door = Door::new(&limits, 9, 3);
+        assert_eq!(door.slots.available_permits(), 3, "one for each");
+        let _idle = [door.slot().await, door.slot().await];
+        let pass = enter(&door, "10.0.0.1").await.expect("there is room");
+        assert_eq!(door.slots.available_permits(), 0, "one stranger is all that was asked for");
+        drop(pass);
+        enter(&door, "10.0.0.1").await.expect("the listener has its slot back");
     }
 
     #[tokio::test]

@@ -76,7 +76,7 @@ impl Server {
         let reading = Reading::start(&store, &config.limits)?;
         let (recorder, writing) = Recorder::start(data)?;
         let connections_max = within_descriptors(config.limits.connections_max, listeners.len())?;
-        let door = Door::new(&config.limits, connections_max);
+        let door = Door::new(&config.limits, connections_max, listeners.len());
         let services = Services { config, timers, reads: reading.queue(), door, recorder, draining: drain };
         let (shared, sequencer) = sequencer::start(store, hub, term, services)?;
         Ok(Self { listeners, shared, sequencer, reading, writing, timers_task, draining })

@@ -86,3 +86,15 @@ fn new_devices_that_wait_for_a_stalled_disk_keep_no_known_device_out() {
     drop(strace);
     fresh[1..].iter_mut().for_each(|raw| raw.wait_for_welcome(SOON));
 }
+
+#[test]
+fn each_listener_serves_though_fewer_strangers_may_come_at_a_time_than_there_are_listeners() {
+    let world = World::new();
+    let flags = ["--handshakes-max", "1", "--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"];
+    let server = Server::start(world.program(), &world.path("server"), "127.0.0.1:0", &flags);
+    server.process().wait_to_print(3, SOON);
+    for (line, device) in server.process().out.so_far().iter().zip(1..) {
+        let address = line.strip_prefix("listening tcp ").expect("it says where it listens");
+        Raw::greet(address, "ann", device).wait_for_welcome(SOON);
+    }
+}
