@@ -46,9 +46,14 @@ impl Exit {
 
     /// Says why and gives the code.
     pub(crate) fn report(self) -> ExitCode {
-        if let Some(words) = self.words {
+        if let Some(words) = &self.words {
             eprintln!("steadfast: {words}");
         }
+        self.code()
+    }
+
+    /// The code alone.
+    pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
 }

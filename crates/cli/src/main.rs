@@ -5,6 +5,7 @@ mod exit;
 mod flights;
 mod history;
 mod line;
+mod logging;
 mod options;
 mod output;
 mod send;
@@ -62,9 +63,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit.report(),
     };
-    if let Err(exit) = cli.log.start(matches!(cli.command, Command::Serve(_))) {
-        return exit.report();
-    }
+    let logging = match cli.log.start(matches!(cli.command, Command::Serve(_))) {
+        Ok(logging) => logging,
+        Err(exit) => return exit.report(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("the system refused threads: {error}")).report(),
@@ -84,5 +86,10 @@ fn main() -> ExitCode {
     });
     // A name that is being looked up, or a read of standard input, can't be cancelled and is not waited for.
     runtime.shutdown_timeout(std::time::Duration::from_millis(100));
-    done.map_or_else(Exit::report, |()| ExitCode::SUCCESS)
+    match (done, logging.end()) {
+        (Ok(()), _) => ExitCode::SUCCESS,
+        (Err(exit), true) => exit.report(),
+        // Words would wait as the log lines do.
+        (Err(exit), false) => exit.code(),
+    }
 }

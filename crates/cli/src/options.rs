@@ -8,6 +8,7 @@ use steadfast::{KernelLiveness, Schedule};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Exit;
+use crate::logging::Logging;
 
 /// Logging.
 #[derive(Debug, Args)]
@@ -27,14 +28,18 @@ enum LogFormat {
 }
 
 impl LogOptions {
-    pub(crate) fn start(&self, serving: bool) -> Result<(), Exit> {
+    pub(crate) fn start(&self, serving: bool) -> Result<Logging, Exit> {
         let level = self.log.unwrap_or(if serving { LevelFilter::INFO } else { LevelFilter::WARN });
-        let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_target(false);
+        let (logging, lines) = Logging::start(std::io::stderr())
+            .map_err(|error| Exit::failed(format!("the system refused threads: {error}")))?;
+        let writer = move || lines.clone();
+        let builder = tracing_subscriber::fmt().with_writer(writer).with_max_level(level).with_target(false);
         let started = match self.log_format {
             LogFormat::Text => builder.with_ansi(false).try_init(),
             LogFormat::Json => builder.json().try_init(),
         };
-        started.map_err(Exit::failed)
+        started.map_err(Exit::failed)?;
+        Ok(logging)
     }
 }
 

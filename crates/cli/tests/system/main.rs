@@ -28,6 +28,7 @@ mod sending;
 mod server_killed;
 mod serving;
 mod slow_line;
+mod stalled_log;
 mod stalled_sync;
 mod strangers;
 mod switches;

@@ -1,6 +1,6 @@
 //! A process that the test started, and that ends with the test at the latest.
 
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use super::clock::{Stopwatch, wait_until};
@@ -27,12 +27,19 @@ pub(crate) struct Ended {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
+        let (mut process, err) = Self::start_unread(command);
+        process.err = Lines::read(err);
+        process
+    }
+
+    /// Nobody reads what it says on standard error, unless the caller does.
+    pub(crate) fn start_unread(command: &mut Command) -> (Self, ChildStderr) {
         let what = format!("{command:?}");
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{what}: {error}"));
         let out = Lines::read(child.stdout.take().expect("it is piped"));
-        let err = Lines::read(child.stderr.take().expect("it is piped"));
-        Self { child, out, err, what }
+        let err = child.stderr.take().expect("it is piped");
+        (Self { child, out, err: Lines::read(std::io::empty()), what }, err)
     }
 
     pub(crate) fn id(&self) -> u32 {
