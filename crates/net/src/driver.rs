@@ -186,13 +186,16 @@ impl Driver {
             return true;
         }
         READ_BUFFER.with_borrow_mut(|buffer| {
-            loop {
+            let mut thrown_away = 0;
+            while thrown_away < TURN_BYTES {
                 match self.stream.try_read(buffer) {
                     Ok(0) => return true,
-                    Ok(_) => {}
+                    Ok(read) => thrown_away += read,
                     Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
                 }
             }
+            self.unfinished = true;
+            false
         })
     }
 

@@ -97,18 +97,39 @@ async fn drive(driver: &mut Driver, link: &mut LinkCore) -> Option<Cause> {
     }
 }
 
-/// Lets what was said last leave, for a moment.
+/// Lets what was said last leave, for a moment. What still comes is thrown away: left where it is, it would make each
+/// wait end at once.
 pub(crate) async fn farewell(driver: &mut Driver, core: &mut impl Core, timers: &Timers) {
     let mut timer = timers.register();
     timer.set(Some(BootClock::now() + FAREWELL));
+    let mut core = Deaf(core);
     loop {
-        if driver.on_writable(core).is_err() || driver.pending() == 0 && driver.finish() {
+        if driver.on_ready(&mut core).is_err() || driver.pending() == 0 && driver.finish() {
             return;
         }
         tokio::select! {
             ready = driver.ready() => if ready.is_err() { return },
             _ = timer.expired() => return,
         }
+    }
+}
+
+/// A core that hears nothing any more.
+struct Deaf<'core, C>(&'core mut C);
+
+impl<C: Core> Core for Deaf<'_, C> {
+    fn handle_bytes(&mut self, _: Instant, _: &[u8]) {}
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
+        self.0.handle_line(queued_bytes, bytes_per_second);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
+        self.0.poll_transmit(now, out);
     }
 }
 
@@ -393,10 +414,55 @@ impl Drop for LinkCore {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpSocket;
+
     use super::*;
 
     /// The connection, what it waits for, and what its flight is written from.
     const TASK_BYTES_MAX: usize = 1_536;
+
+    /// All that there is to say.
+    struct LastWords(Vec<u8>);
+
+    impl Core for LastWords {
+        fn handle_bytes(&mut self, _: Instant, _: &[u8]) {}
+        fn handle_timeout(&mut self, _: Instant) {}
+        fn handle_line(&mut self, _: u64, _: Option<u64>) {}
+        fn poll_transmit(&mut self, _: Instant, out: &mut Vec<u8>) {
+            out.append(&mut self.0);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_farewell_to_one_who_writes_and_does_not_read_waits_without_turning() {
+        const BUFFER_BYTES: u32 = 4_096;
+        let (listening, connecting) = (TcpSocket::new_v4().expect("a socket"), TcpSocket::new_v4().expect("a socket"));
+        listening.set_send_buffer_size(BUFFER_BYTES).expect("it is a socket");
+        connecting.set_recv_buffer_size(BUFFER_BYTES).expect("it is a socket");
+        listening.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let listener = listening.listen(1).expect("it is bound");
+        let address = listener.local_addr().expect("it is bound");
+        let peer = connecting.connect(address).await.expect("it listens");
+        let (stream, _) = listener.accept().await.expect("the peer is there");
+        peer.writable().await.expect("it is connected");
+        peer.try_write(b"never read by a core").expect("there is room");
+
+        let (timers, timers_task) = Timers::spawn().expect("a timer");
+        let (mut driver, mut words) = (Driver::new(stream), LastWords(vec![b'x'; 1 << 20]));
+        let (began, mut turns) = (BootClock::now(), 0);
+        {
+            let mut leaving = std::pin::pin!(farewell(&mut driver, &mut words, &timers));
+            std::future::poll_fn(|context| {
+                turns += 1;
+                leaving.as_mut().poll(context)
+            })
+            .await;
+        }
+        assert!(driver.pending() > 0 && BootClock::now().since(began) >= FAREWELL, "the peer took it all");
+        // One turn that lasts to the end would be a worker that does nothing else.
+        assert!((2..20).contains(&turns), "it had {turns} turns");
+        timers_task.stop().await.expect("the timers run");
+    }
 
     #[test]
     fn the_task_of_a_connection_stays_small() {
