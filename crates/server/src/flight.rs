@@ -142,10 +142,13 @@ impl End {
         Self { ended_by: EndedBy::Line, cause: cause.name().to_owned(), words: cause.to_string() }
     }
 
-    /// The connection's task was stopped in the middle.
+    /// The connection's task ended in the middle: it was stopped, or is panicking.
     pub(crate) fn cut_short() -> Self {
-        let words = "the server stopped in the middle of it".to_owned();
-        Self { ended_by: EndedBy::Server, cause: "other".to_owned(), words }
+        let words = match std::thread::panicking() {
+            true => "a fault of the server ended it",
+            false => "the server stopped in the middle of it",
+        };
+        Self { ended_by: EndedBy::Server, cause: "other".to_owned(), words: words.to_owned() }
     }
 }
 
@@ -153,16 +156,96 @@ impl End {
 /// worth. Links that are up are not among them, nor those that a killed server had. Lines that are no flight, as a full
 /// disk leaves them, are passed over.
 pub fn flights(data: &Path) -> io::Result<Vec<Flight>> {
+    let newest = read(&data.join(FILE))?;
+    Ok(joined(read(&data.join(OLD_FILE))?, newest))
+}
+
+/// What was read of the old file, and before that of the newest: a running server may have made that one the old one
+/// meanwhile. The other way round, the newest flights would be in neither.
+fn joined(old: Vec<Flight>, newest: Vec<Flight>) -> Vec<Flight> {
+    if old.starts_with(&newest) { old } else { [old, newest].concat() }
+}
+
+fn read(path: &Path) -> io::Result<Vec<Flight>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
     let mut flights = Vec::new();
-    for name in [OLD_FILE, FILE] {
-        let file = match File::open(data.join(name)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        for line in BufReader::new(file).split(b'\n') {
-            flights.extend(serde_json::from_slice::<Flight>(&line?));
-        }
+    for line in BufReader::new(file).split(b'\n') {
+        flights.extend(serde_json::from_slice::<Flight>(&line?));
     }
     Ok(flights)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    use super::*;
+
+    fn flight(number: u64) -> Flight {
+        Flight {
+            peer: ([10, 0, 0, 1], 4_711).into(),
+            who: None,
+            opened_at_ms: 1,
+            admitted_at_ms: None,
+            away_ms: None,
+            last_in_at_ms: 1,
+            suspected_at_ms: None,
+            ended_at_ms: number,
+            end: End { ended_by: EndedBy::Line, cause: "reset".to_owned(), words: "the line was reset".to_owned() },
+            traffic: Traffic {
+                frames_in: 0,
+                bytes_in: 0,
+                frames_out: 0,
+                bytes_out: 0,
+                pings_out: 0,
+                pings_unanswered: 0,
+            },
+            kernel: String::new(),
+        }
+    }
+
+    fn write(path: &Path, numbers: std::ops::Range<u64>) {
+        let lines = numbers.map(|number| serde_json::to_string(&flight(number)).expect("it is plain") + "\n");
+        std::fs::write(path, lines.collect::<String>()).expect("it can be written");
+    }
+
+    #[test]
+    fn flights_that_become_the_old_ones_while_they_are_read_are_there_once() {
+        let data = tempfile::tempdir().expect("a directory");
+        let (newest, old) = (data.path().join(FILE), data.path().join(OLD_FILE));
+        write(&old, 0..3);
+        write(&newest, 3..5);
+        let numbers = |flights: Vec<Flight>| flights.iter().map(|flight| flight.ended_at_ms).collect::<Vec<_>>();
+        assert_eq!(numbers(flights(data.path()).expect("they can be read")), [0, 1, 2, 3, 4]);
+
+        let read_first = read(&newest).expect("it can be read");
+        write(&newest, 3..6);
+        std::fs::rename(&newest, &old).expect("it can be moved");
+        let read_then = read(&old).expect("it can be read");
+        assert_eq!(numbers(joined(read_then, read_first)), [3, 4, 5]);
+        assert_eq!(numbers(flights(data.path()).expect("they can be read")), [3, 4, 5], "before there is a new one");
+    }
+
+    #[test]
+    fn a_task_that_panics_is_not_told_as_one_that_a_stop_cut_short() {
+        struct Task(SyncSender<End>);
+        impl Drop for Task {
+            fn drop(&mut self) {
+                self.0.send(End::cut_short()).expect("the test listens");
+            }
+        }
+        let (told, ends) = sync_channel(2);
+        drop(Task(told.clone()));
+        let panicking = std::thread::spawn(move || {
+            let _task = Task(told);
+            panic!("as a bug would");
+        });
+        assert!(panicking.join().is_err());
+        let words: Vec<String> = ends.iter().map(|end| end.words).collect();
+        assert_eq!(words, ["the server stopped in the middle of it", "a fault of the server ended it"]);
+    }
 }

@@ -121,17 +121,17 @@ impl Writer {
         // The break comes first: whatever part of an earlier line a full disk took stays a line of its own.
         let mut line = b"\n".to_vec();
         serde_json::to_writer(&mut line, flight)?;
-        let (mut file, bytes) = match self.file.take() {
+        let (mut file, mut bytes) = match self.file.take() {
             Some(open) => open,
             None => self.open()?,
         };
-        let bytes = bytes + line.len() as u64;
-        file.write_all(&line)?;
         if bytes >= FILE_BYTES_MAX {
+            // Before the line is written: a file that can't be moved away does not grow.
             std::fs::rename(self.data.join(FILE), self.data.join(OLD_FILE))?;
-        } else {
-            self.file = Some((file, bytes));
+            (file, bytes) = self.open()?;
         }
+        file.write_all(&line)?;
+        self.file = Some((file, bytes + line.len() as u64));
         Ok(())
     }
 
@@ -217,6 +217,18 @@ mod tests {
         let kept = numbers(data.path());
         assert_eq!(kept, (9_000 - kept.len() as u64..9_000).collect::<Vec<_>>());
         assert!(kept.len() > 2_000, "only {} are left", kept.len());
+    }
+
+    #[test]
+    fn a_file_that_cant_be_moved_away_does_not_grow() {
+        let data = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(data.path().join(OLD_FILE).join("in the way")).expect("it can be made");
+        written(data.path(), 0..9_000);
+        let bytes = std::fs::metadata(data.path().join(FILE)).expect("it is there").len();
+        assert!((FILE_BYTES_MAX..FILE_BYTES_MAX + 4_096).contains(&bytes), "{bytes} bytes");
+        std::fs::remove_dir_all(data.path().join(OLD_FILE)).expect("it can be removed");
+        written(data.path(), 9_000..9_001);
+        assert_eq!(numbers(data.path()).last(), Some(&9_000), "it goes on once it can be moved");
     }
 
     #[test]
