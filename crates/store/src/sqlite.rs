@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, ffi};
 
 /// How long a statement waits for a lock of another connection before it fails as [`SqliteErrorKind::Busy`].
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -66,15 +66,19 @@ fn immutable_uri(path: &Path) -> OsString {
     uri
 }
 
-/// Moves what is in the write-ahead log into the database and syncs that; the log's file stays to be used again.
+/// Moves all that is in the write-ahead log into the database and syncs that; the log's file stays to be used again.
+/// Waits for readers of what is older, as long as for any lock, and fails as [`SqliteErrorKind::Busy`] where anything
+/// is left, or another connection is at it already: that its sync will succeed can't be known.
+///
+/// Nobody may write meanwhile: beside a writer SQLite moves the pages without syncing the database.
+/// <https://www.sqlite.org/pragma.html#pragma_wal_checkpoint>
 pub(crate) fn checkpoint(connection: &Connection) -> Result<(), SqliteError> {
-    connection.query_row("PRAGMA wal_checkpoint(RESTART)", (), |_| Ok(()))?;
-    Ok(())
-}
-
-/// Moves what it can without waiting for anybody; the same in all else.
-pub(crate) fn checkpoint_passive(connection: &Connection) -> Result<(), SqliteError> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))?;
+    let three_columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (busy, frames, moved): (i64, i64, i64) =
+        connection.query_row("PRAGMA wal_checkpoint(FULL)", (), three_columns)?;
+    if busy != 0 || frames != moved {
+        return Err(not_all_moved());
+    }
     Ok(())
 }
 
@@ -187,6 +191,76 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, SqliteError> {
 fn no_write_ahead_log() -> SqliteError {
     let message = "the file system of this database has no shared memory, which a write-ahead log needs".to_owned();
     SqliteError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(message)))
+}
+
+fn not_all_moved() -> SqliteError {
+    let message = "another program reads this database or copies its log back, so that what it holds can't be made \
+                   safe: let that one finish, then try again";
+    let busy = ffi::Error::new(ffi::SQLITE_BUSY);
+    SqliteError::from(rusqlite::Error::SqliteFailure(busy, Some(message.to_owned())))
+}
+
+/// What tests of this crate need to stand in a checkpoint's way.
+#[cfg(test)]
+pub(crate) mod in_the_way {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::thread::JoinHandle;
+
+    use super::*;
+
+    /// A connection that goes on reading what was there when this was called.
+    pub(crate) fn reader(path: &Path) -> Connection {
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a connection");
+        connection.execute_batch("BEGIN; SELECT * FROM sqlite_schema").expect("a snapshot");
+        connection
+    }
+
+    /// A checkpoint by another connection that is under way when this is there, and ends when it is dropped.
+    ///
+    /// Needs something in the log that a [`reader`] does not see: for that it waits.
+    pub(crate) struct Checkpoint {
+        thread: Option<JoinHandle<()>>,
+        /// The handler below is a mere function: one at a time.
+        _alone: MutexGuard<'static, ()>,
+    }
+
+    static ALONE: Mutex<()> = Mutex::new(());
+    static WAITS: AtomicBool = AtomicBool::new(false);
+    static GO_ON: AtomicBool = AtomicBool::new(false);
+
+    impl Checkpoint {
+        pub(crate) fn start(path: &Path) -> Self {
+            let path = path.to_owned();
+            let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+            WAITS.store(false, Ordering::SeqCst);
+            GO_ON.store(false, Ordering::SeqCst);
+            let run = move || {
+                let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).expect("a connection");
+                let asked = |_: i32| {
+                    WAITS.store(true, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    !GO_ON.load(Ordering::SeqCst)
+                };
+                connection.busy_handler(Some(asked)).expect("a handler");
+                connection.query_row("PRAGMA wal_checkpoint(FULL)", (), |_| Ok(())).expect("a row");
+            };
+            let thread = std::thread::spawn(run);
+            while !WAITS.load(Ordering::SeqCst) && !thread.is_finished() {
+                std::thread::yield_now();
+            }
+            assert!(!thread.is_finished(), "it had nothing to wait for");
+            Self { thread: Some(thread), _alone }
+        }
+    }
+
+    impl Drop for Checkpoint {
+        fn drop(&mut self) {
+            GO_ON.store(true, Ordering::SeqCst);
+            self.thread.take().expect("dropped once").join().expect("the checkpoint ends");
+        }
+    }
 }
 
 #[cfg(test)]

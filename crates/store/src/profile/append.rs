@@ -13,14 +13,14 @@ use super::outbox::{self, LineKey, NewBody, NewOp, OP_BYTES_MAX, OUTBOX_BYTES_MA
 use super::row::{OpKind, Reference};
 use super::settle::{self, SettledOutcome};
 use super::standing::Standing;
-use super::{Profile, immediate, rooms};
+use super::{Profile, WritingTurn, immediate, rooms};
 
 impl Profile {
     /// Queues operations, in this order, with the next sequences. All of them are on disk when this returns, or none;
     /// after [`ProfileError::DiskFailed`] it is not known which.
     pub fn append(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
-        let _turn = self.take_turn_to_write()?;
-        self.append_all(items).map_err(|error| match error {
+        let turn = self.take_turn_to_write()?;
+        self.append_all(&turn, items).map_err(|error| match error {
             AppendError::Profile(error) => AppendError::Profile(self.failed_write(error)),
             AppendError::Full { .. }
             | AppendError::KeyMismatch { .. }
@@ -30,8 +30,8 @@ impl Profile {
         })
     }
 
-    fn append_all(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
-        self.settle_unsynced()?;
+    fn append_all(&mut self, turn: &WritingTurn, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
+        self.settle_unsynced(turn)?;
         let transaction = immediate(&mut self.connection)?;
         let before = Standing::load(&transaction)?;
         let standing = before.clone();

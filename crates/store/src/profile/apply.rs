@@ -13,7 +13,7 @@ use super::number::checked_position;
 use super::rooms::{self, Began, RoomInfo};
 use super::settle::{self, SettledOutcome, Waiting};
 use super::standing::{self, Standing};
-use super::{Profile, immediate};
+use super::{Profile, WritingTurn, immediate};
 
 impl Profile {
     /// Applies the changes in their order: all of them are on disk when this returns, or none. `at_ms` is the device's
@@ -24,8 +24,8 @@ impl Profile {
         at_ms: u64,
         fresh_ids: &mut dyn FnMut() -> OperationId,
     ) -> Result<Stored, ApplyError> {
-        let _turn = self.take_turn_to_write()?;
-        self.apply_all(changes, at_ms, fresh_ids).map_err(|error| match error {
+        let turn = self.take_turn_to_write()?;
+        self.apply_all(&turn, changes, at_ms, fresh_ids).map_err(|error| match error {
             ApplyError::Profile(error) => ApplyError::Profile(self.failed_write(error)),
             ApplyError::AnotherLog { .. }
             | ApplyError::NotWelcomed
@@ -38,11 +38,12 @@ impl Profile {
 
     fn apply_all(
         &mut self,
+        turn: &WritingTurn,
         changes: &[Change],
         at_ms: u64,
         fresh_ids: &mut dyn FnMut() -> OperationId,
     ) -> Result<Stored, ApplyError> {
-        self.settle_unsynced()?;
+        self.settle_unsynced(turn)?;
         let transaction = immediate(&mut self.connection)?;
         let stored = apply_within(&transaction, changes, at_ms, fresh_ids)?;
         transaction.commit()?;

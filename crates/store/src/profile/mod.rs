@@ -175,7 +175,10 @@ impl Profile {
 
     /// Where this device stands; of one moment, whatever other processes write meanwhile.
     pub fn resume(&self) -> Result<Resume, ProfileError> {
-        self.settle_unsynced().map_err(|error| error.located(&self.directory))?;
+        if !self.settled.get() {
+            let turn = self.take_turn_to_write()?;
+            self.settle_unsynced(&turn).map_err(|error| error.located(&self.directory))?;
+        }
         // Reads only: that its end is a rollback changes nothing.
         let snapshot = self.connection.unchecked_transaction()?;
         standing::resume(&snapshot)
@@ -187,10 +190,11 @@ impl Profile {
     }
 
     /// What an earlier process could not sync may be in the page cache only, where it looks like the rest. Before this
-    /// one writes behind it or tells the server of it, it is brought into the database and synced.
-    fn settle_unsynced(&self) -> Result<(), ProfileError> {
+    /// one writes behind it or tells the server of it, it is brought into the database and synced. In a turn to write:
+    /// beside a writer the database would not be synced, and while another one settles nothing would be done.
+    fn settle_unsynced(&self, _: &WritingTurn) -> Result<(), ProfileError> {
         if !self.settled.get() {
-            sqlite::checkpoint_passive(&self.connection)?;
+            sqlite::checkpoint(&self.connection)?;
             self.settled.set(true);
         }
         Ok(())

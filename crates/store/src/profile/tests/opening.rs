@@ -1,5 +1,7 @@
 use super::*;
+use crate::SqliteErrorKind;
 use crate::sqlite;
+use crate::sqlite::in_the_way;
 
 #[test]
 fn a_new_profile_keeps_the_identity_that_it_was_given_first() {
@@ -126,6 +128,49 @@ fn what_an_earlier_process_may_not_have_synced_is_brought_into_the_database_befo
         rely(&mut profile);
         assert_eq!(in_the_database_alone(left.path()), Some(2), "an Enter and a message");
     }
+}
+
+#[test]
+fn what_another_process_is_still_syncing_is_not_relied_on() {
+    let (dir, mut other) = new_profile();
+    let reader = in_the_way::reader(&dir.path().join(FILE));
+    other.append(&[say(1, lobby())]).expect("queued");
+    let syncing = in_the_way::Checkpoint::start(&dir.path().join(FILE));
+    let mut profile = open_in(dir.path());
+    let is_busy = |error: &ProfileError| {
+        let busy = matches!(error, ProfileError::Sqlite(error) if error.kind() == SqliteErrorKind::Busy);
+        busy && error.is_passing()
+    };
+    let resumed = profile.resume().map(|_| ());
+    assert!(resumed.as_ref().is_err_and(is_busy), "{resumed:?}");
+    let queued = profile.append(&[say(2, lobby())]);
+    assert!(matches!(&queued, Err(AppendError::Profile(error)) if is_busy(error)), "{queued:?}");
+    let applied = profile.apply(&[], 1, &mut fresh_ids());
+    assert!(matches!(&applied, Err(ApplyError::Profile(error)) if is_busy(error)), "{applied:?}");
+    assert_eq!(waiting(&profile).len(), 2, "an Enter and the message of the other process");
+
+    drop(syncing);
+    profile.connection.busy_timeout(std::time::Duration::ZERO).expect("set");
+    let queued = profile.append(&[say(2, lobby())]);
+    assert!(queued.is_err(), "a reader of what is older keeps it from the database: {queued:?}");
+    drop(reader);
+    profile.append(&[say(2, lobby())]).expect("queued");
+    profile.resume().expect("a resume");
+}
+
+#[test]
+fn a_resume_settles_in_its_turn_to_write() {
+    let (dir, _) = new_profile();
+    let (writing, profile) = (open_in(dir.path()), open_in(dir.path()));
+    let turn = writing.take_turn_to_write().expect("a turn");
+    let (done, resumed) = std::sync::mpsc::sync_channel(1);
+    std::thread::scope(|scope| {
+        scope.spawn(move || done.send(profile.resume().map(|_| ())).expect("the test waits"));
+        let early = resumed.recv_timeout(std::time::Duration::from_millis(200));
+        assert_eq!(early, Err(std::sync::mpsc::RecvTimeoutError::Timeout), "beside a writer nothing is settled");
+        drop(turn);
+        assert_eq!(resumed.recv().expect("an answer"), Ok(()));
+    });
 }
 
 #[test]

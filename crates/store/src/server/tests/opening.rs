@@ -107,6 +107,23 @@ fn a_second_opening_names_the_process_that_has_it() {
 }
 
 #[test]
+fn a_log_that_another_program_is_copying_back_is_not_believed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = log_path(directory.path());
+    let (mut store, _) = open_in(directory.path());
+    let reader = sqlite::in_the_way::reader(&path);
+    commit_singles(&mut store, 3);
+    drop(store);
+    let copying = sqlite::in_the_way::Checkpoint::start(&path);
+    let refused = Store::open(directory.path(), LOG).err().expect("a refusal");
+    let words = refused.to_string();
+    assert!(matches!(refused, OpenError::Sqlite { .. }) && words.contains("let that one finish"), "{words}");
+    assert!(words.contains(&path.display().to_string()) && !words.contains('\n'), "{words}");
+    drop((copying, reader));
+    assert_eq!(open_in(directory.path()).1.head, 3);
+}
+
+#[test]
 fn a_newer_store_is_refused_and_left_as_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
     drop(open_in(directory.path()));
