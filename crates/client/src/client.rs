@@ -84,6 +84,7 @@ impl Client {
         let (status_sender, status) = watch::channel(Status::offline());
         let (changed_sender, changed) = watch::channel(0);
         let process = u64::from_ne_bytes(random()?);
+        let timer = BootTimer::new().map_err(|error| OpenError::System(error.to_string()))?;
         let driving = Driving {
             directory: directory.clone(),
             options,
@@ -91,6 +92,7 @@ impl Client {
             keeper: writer.clone(),
             live: reader.clone(),
             begin: Begin::Connect,
+            timer,
             open: Vec::new(),
             commands: commanded,
             status: status_sender,

@@ -1,7 +1,7 @@
 //! The task behind a client: it drives the profile's link while it holds the lock, and follows the process that does
 //! while it does not.
 
-use steadfast_net::clock::{BootClock, BootTimer};
+use steadfast_net::clock::BootClock;
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::ProfileError;
 use tokio::sync::oneshot;
@@ -28,15 +28,14 @@ impl Driving {
                     Ending::Failed(error) => break self.stay_failed(&error).await,
                 },
                 Err(OpenError::Profile(error)) if !error.is_passing() => break self.stay_failed(&error).await,
-                // A full disk, say: what is safe stays safe, and the lock is another's meanwhile.
+                // A full disk, or no descriptor left: what is safe stays safe, and the lock is another's meanwhile.
                 Err(error) => {
                     tracing::warn!(%error, "the profile can't be driven now");
                     let next_try = BootClock::now() + RETRY;
                     self.show(Status::of_waiting_profile(&error, next_try));
-                    if let Ok(mut timer) = BootTimer::new() {
-                        timer.set(Some(next_try));
-                        timer.expired().await.ok();
-                    }
+                    self.timer.set(Some(next_try));
+                    // A timer that fails costs the pause, not the next try.
+                    self.timer.expired().await.ok();
                 }
             }
         };

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use steadfast_net::clock::BootTimer;
 use steadfast_proto::session::{Begin, Request};
 use steadfast_store::profile::DriverLock;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,6 +46,8 @@ pub(crate) struct Driving {
     pub(crate) changed: watch::Sender<u64>,
     /// How the user left the line, as the process that drives it said last: whoever takes it over goes on from there.
     pub(crate) begin: Begin,
+    /// For the pauses between roles and within following. Made once: whoever has no descriptor left still waits.
+    pub(crate) timer: BootTimer,
     /// What was asked and not answered when a role ended: the next one goes on with it.
     pub(crate) open: Vec<(Request, Asked)>,
 }

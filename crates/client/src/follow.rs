@@ -1,7 +1,7 @@
 //! Following: another process of this profile drives the link. What it stores is read, what it should do is asked of
 //! it through the profile, and its place is taken when it ends.
 
-use steadfast_net::clock::{BootClock, BootTimer, Instant, wall_ms};
+use steadfast_net::clock::{BootClock, Instant, wall_ms};
 use steadfast_proto::session::{Begin, Request};
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
@@ -46,13 +46,6 @@ impl<'d> Following<'d> {
     }
 
     pub(crate) async fn run(mut self) -> Ended {
-        let mut timer = match BootTimer::new() {
-            Ok(timer) => timer,
-            Err(error) => {
-                tracing::error!(%error, "no timer can be had");
-                return Ended::Closed(None);
-            }
-        };
         loop {
             // What was open when this process last drove is asked of the one that does now.
             for (request, asked) in std::mem::take(&mut self.driving.open) {
@@ -66,14 +59,14 @@ impl<'d> Following<'d> {
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "the profile can't be read for now"),
             }
-            timer.set(Some(BootClock::now() + POLL));
+            self.driving.timer.set(Some(BootClock::now() + POLL));
             tokio::select! {
                 command = self.driving.commands.recv() => match command {
                     None => return Ended::Closed(None),
                     Some(Command::Close(done)) => return Ended::Closed(Some(done)),
                     Some(command) => self.hand_over(command).await,
                 },
-                _ = timer.expired() => {}
+                _ = self.driving.timer.expired() => {}
             }
         }
     }

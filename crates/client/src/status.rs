@@ -114,8 +114,12 @@ impl Status {
 
     /// The profile can't be driven for now, and it is tried again at that moment.
     pub(crate) fn of_waiting_profile(error: &OpenError, next_try: Instant) -> Self {
+        let cause = match error {
+            OpenError::Profile(_) => "store_failed",
+            OpenError::System(_) => Cause::LocalFault.name(),
+        };
         Self {
-            cause: Some("store_failed".to_owned()),
+            cause: Some(cause.to_owned()),
             cause_text: Some(error.to_string()),
             next_try_at_ms: Some(wall_of(next_try, BootClock::now())),
             process: std::process::id(),
@@ -172,4 +176,21 @@ impl Status {
 fn wall_of(at: Instant, now: Instant) -> u64 {
     let in_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
     wall_ms().saturating_add(in_ms) / 100 * 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortage_of_this_machine_is_not_blamed_on_the_store() {
+        let shortage = OpenError::System("too many open files".to_owned());
+        let status = Status::of_waiting_profile(&shortage, BootClock::now() + Duration::from_secs(1));
+        assert_eq!((status.state.as_str(), status.cause.as_deref()), ("offline", Some("local_fault")));
+        assert_eq!(status.cause_text.as_deref(), Some("the system refused: too many open files"));
+        assert!(status.next_try_at_ms.is_some() && !status.has_given_up());
+        let full = OpenError::Profile(ProfileError::DiskFull { dir: "here".into() });
+        let status = Status::of_waiting_profile(&full, BootClock::now());
+        assert_eq!(status.cause.as_deref(), Some("store_failed"));
+    }
 }

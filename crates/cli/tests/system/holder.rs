@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Log, Member, Process, SOON, Stopwatch, World, assert_stored};
+use crate::rig::{Log, Member, Process, SOON, Stopwatch, World, assert_stored, command, pause};
 
 fn say(member: &Member, text: &str) -> Process {
     member.start_send(&[text])
@@ -73,6 +73,47 @@ fn a_stopped_process_that_holds_the_profile_is_named_and_what_was_sent_beside_it
     assert_eq!(printed.texts(), ["before", "while it stands", "after"]);
     let said = texts(&["before", "while it stands", "after"]);
     assert_stored(&world.member("witness", &server), &[ann], &[("ann", said)]);
+}
+
+#[test]
+fn who_has_no_descriptors_left_to_drive_with_says_so_and_drives_when_there_are_some() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let first = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    say(&ann, "one").wait(SOON).expect_code(0);
+    let mut second = ann.start_tail(&["--follow", "--from-start"]);
+    second.wait_to_print(1, SOON);
+    let id = second.id().to_string();
+    let limit = |count: usize| command("prlimit", &["--pid", &id, &format!("--nofile={count}:1024")]);
+
+    // Enough for the lock, not for the rest.
+    limit(lowest_descriptor_free(&id) + 1);
+    first.kill();
+    let said = second.wait_to_say("offline: the system refused", SOON);
+    // In the pause before the next try: not even for the lock.
+    limit(3);
+    assert!(said.contains("try 1 in"), "{said}");
+    pause(Duration::from_millis(1_500));
+    assert!(!second.has_ended(), "{:?}", second.err.so_far());
+    limit(1_024);
+    second.wait_to_say("online again", SOON);
+    say(&ann, "two").wait(SOON).expect_code(0);
+    second.wait_to_print(2, SOON);
+    assert_eq!(Log::of_lines(&second.kill().out).texts(), ["one", "two"]);
+}
+
+/// The lowest number that a process at rest has free. What it opens for a moment is not open in all of the looks.
+fn lowest_descriptor_free(id: &str) -> usize {
+    let look = |_| {
+        pause(Duration::from_millis(5));
+        let listed = std::fs::read_dir(format!("/proc/{id}/fd")).expect("it runs");
+        let open: Vec<String> =
+            listed.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        (0..).find(|number: &usize| !open.contains(&number.to_string()))
+    };
+    (0..40).filter_map(look).min().expect("a number")
 }
 
 #[test]
