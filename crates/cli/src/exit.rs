@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use crate::output;
+
 pub(crate) const HELP: &str = "Every flag can be set as STEADFAST_<FLAG> and in the config file.\n\
 Exit codes: 0 done; 1 refused or failed; 2 timed out, what is left is safe in the outbox; 64 usage; 130 Ctrl-C";
 
@@ -47,7 +49,7 @@ impl Exit {
     /// Says why and gives the code.
     pub(crate) fn report(self) -> ExitCode {
         if let Some(words) = &self.words {
-            eprintln!("steadfast: {words}");
+            output::tell_last(words);
         }
         self.code()
     }

@@ -1,6 +1,12 @@
-//! Results on standard output: lines for people, one JSON object a line for programs.
+//! Results on standard output: lines for people, one JSON object a line for programs. What is to be said beside them,
+//! on standard error.
+//!
+//! Whoever reads either may pause for as long as he likes (`less`, Ctrl-S). A task that has more to do, and be it to
+//! hear Ctrl-C, awaits the writing, which is done on a thread that may block.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -8,6 +14,9 @@ use serde::Serialize;
 use steadfast::{StoredMessage, What};
 
 use crate::exit::Exit;
+
+/// How long whoever reads standard error may take for the last words of a command.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A message as `tail` and `history` print it.
 #[derive(Debug, Serialize)]
@@ -66,16 +75,30 @@ fn harmless(text: &str) -> String {
 
 /// Prints lines and flushes them. A reader that has gone ends the command quietly.
 pub(crate) fn print(lines: &[String]) -> Result<(), Exit> {
-    write(lines).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Exit::said(0),
-        _ => failed(&error),
-    })
+    write(lines).map_err(|error| not_printed(&error))
 }
 
-/// Writes lines to standard output and flushes them, for whoever goes on when its reader has gone.
-pub(crate) fn write(lines: &[String]) -> io::Result<()> {
+/// The same, where something else goes on meanwhile. What was begun is finished, unless the command ends before.
+pub(crate) async fn print_aside(lines: Vec<String>) -> Result<(), Exit> {
+    write_aside(lines).await.map_err(|error| not_printed(&error))
+}
+
+/// Writes lines to standard output and flushes them while something else goes on, for whoever goes on when its reader
+/// has gone, too.
+pub(crate) async fn write_aside(lines: Vec<String>) -> io::Result<()> {
+    tokio::task::spawn_blocking(move || write(&lines)).await?
+}
+
+fn write(lines: &[String]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush())
+}
+
+fn not_printed(error: &io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Exit::said(0),
+        _ => failed(error),
+    }
 }
 
 /// Standard output can't be written to.
@@ -83,9 +106,39 @@ pub(crate) fn failed(error: &io::Error) -> Exit {
     Exit::failed(format!("standard output: {error}"))
 }
 
-/// Says something on standard error, and goes on where that is closed: there is nobody to be told.
-pub(crate) fn tell(words: &str) {
-    writeln!(io::stderr(), "steadfast: {words}").ok();
+/// Says something on standard error while something else goes on.
+pub(crate) async fn tell(words: String) {
+    tell_all(vec![words]).await;
+}
+
+/// Says several things on standard error while something else goes on.
+pub(crate) async fn tell_all(words: Vec<String>) {
+    if !words.is_empty() {
+        // It is not said only if the command ends before.
+        tokio::task::spawn_blocking(move || words.iter().for_each(|words| say(words))).await.ok();
+    }
+}
+
+/// Says why a command ends. A reader who has paused does not keep it from ending.
+pub(crate) fn tell_last(words: &str) {
+    let words: Arc<str> = words.into();
+    let (done, said) = sync_channel(1);
+    let theirs = Arc::clone(&words);
+    let speak = move || {
+        say(&theirs);
+        // Nobody waits any more: time was up.
+        done.send(()).ok();
+    };
+    match std::thread::Builder::new().spawn(speak) {
+        // Without an answer the words are not read, and the thread ends with the process.
+        Ok(_) => drop(said.recv_timeout(LAST_WORDS)),
+        Err(_) => say(&words),
+    }
+}
+
+/// Goes on where standard error is closed: there is nobody to be told.
+fn say(words: &str) {
+    io::stderr().write_all(format!("steadfast: {words}\n").as_bytes()).ok();
 }
 
 #[cfg(test)]

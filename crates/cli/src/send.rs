@@ -144,7 +144,7 @@ impl<'o> Sending<'o> {
                 },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
                 moved = status.changed() => moved.map_err(|_| closed())?,
-                new = notices.next() => self.tell_notices(new.map_err(Exit::failed)?),
+                new = notices.next() => self.tell_notices(new.map_err(Exit::failed)?).await,
                 _ = pause.expired() => {
                     pause.set(None);
                     if let Some(batch) = self.refused_batch.take() {
@@ -183,16 +183,16 @@ impl<'o> Sending<'o> {
 
     async fn queue(&mut self, batch: Vec<Line>) -> Result<(), Exit> {
         let mut lines = Vec::with_capacity(batch.len());
+        let mut not_sent = Vec::new();
         for line in batch {
             self.last_line = line.number();
             match line.checked() {
                 Ok(line) => lines.push(line),
-                Err(words) => {
-                    output::tell(&words);
-                    self.failed = true;
-                }
+                Err(words) => not_sent.push(words),
             }
         }
+        self.failed |= !not_sent.is_empty();
+        output::tell_all(not_sent).await;
         let Some(first) = lines.first().map(Line::number) else { return Ok(()) };
         let drafts: Vec<Draft> = lines.iter().map(|line| line.draft(self.options.key.as_deref())).collect();
         match self.client.send(&self.options.room, drafts).await {
@@ -202,8 +202,9 @@ impl<'o> Sending<'o> {
             }
             Err(SendError::Append(AppendError::Full { rows, .. })) => {
                 if !self.full_told {
-                    output::tell(&format!("{rows} messages wait in the outbox, which is full: waiting for the server"));
                     self.full_told = true;
+                    let words = format!("{rows} messages wait in the outbox, which is full: waiting for the server");
+                    output::tell(words).await;
                 }
                 self.refused_batch = Some(lines);
                 Ok(())
@@ -238,6 +239,7 @@ impl<'o> Sending<'o> {
             let ids = self.waiting.iter().take(many).copied().collect();
             let outcomes = self.client.outcomes(ids).await.map_err(Exit::failed)?;
             let mut lines = Vec::new();
+            let mut refused = Vec::new();
             let settled: Vec<SettledOutcome> = outcomes.into_iter().map_while(|outcome| outcome).collect();
             for outcome in &settled {
                 let id = self.waiting.pop_front();
@@ -249,12 +251,13 @@ impl<'o> Sending<'o> {
                     None => {}
                     Some(code) => {
                         let (sequence, why) = (outcome.sequence, refusal_words(code));
-                        output::tell(&format!("message {sequence} was refused: {why}"));
+                        refused.push(format!("message {sequence} was refused: {why}"));
                         self.refused_told.extend(id);
                         self.failed = true;
                     }
                 }
             }
+            output::tell_all(refused).await;
             self.print(lines).await?;
             if settled.len() < many {
                 break;
@@ -265,16 +268,14 @@ impl<'o> Sending<'o> {
     }
 
     /// What concerns the person, but for refused messages of this run: those are told by their sequence, in order.
-    fn tell_notices(&self, notices: Vec<Notice>) {
-        for notice in notices {
-            match notice.kind {
-                NoticeKind::Refused { operation }
-                    if self.refused_told.contains(&operation) || self.waiting.contains(&operation) => {}
-                NoticeKind::Refused { .. } | NoticeKind::MovedAside { .. } | NoticeKind::NewDevice { .. } => {
-                    output::tell(&notice.text);
-                }
+    async fn tell_notices(&self, mut notices: Vec<Notice>) {
+        notices.retain(|notice| match notice.kind {
+            NoticeKind::Refused { operation } => {
+                !self.refused_told.contains(&operation) && !self.waiting.contains(&operation)
             }
-        }
+            NoticeKind::MovedAside { .. } | NoticeKind::NewDevice { .. } => true,
+        });
+        output::tell_all(notices.into_iter().map(|notice| notice.text).collect()).await;
     }
 
     /// Prints results, as long as anybody reads them: that nobody does is no reason to leave messages unsent.
@@ -282,9 +283,7 @@ impl<'o> Sending<'o> {
         if self.muted || lines.is_empty() {
             return Ok(());
         }
-        // Not on this thread: a reader who does not read would hold up Ctrl-C.
-        let written = tokio::task::spawn_blocking(move || output::write(&lines)).await.map_err(Exit::failed)?;
-        match written {
+        match output::write_aside(lines).await {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.muted = true;
                 Ok(())

@@ -60,7 +60,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
         None => SignUpPolicy::Invite,
     };
     if !loopback && sign_up == SignUpPolicy::Open {
-        eprintln!("steadfast: warning: whoever reaches this address can sign up, and nothing is encrypted yet");
+        let words = "warning: whoever reaches this address can sign up, and nothing is encrypted yet";
+        output::tell(words.to_owned()).await;
     }
     let config = Config {
         sign_up,

@@ -6,6 +6,8 @@ use steadfast::{Client, Notices, Status};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::output;
+
 /// Why storing is delayed, where nothing else is known.
 pub(crate) const SLOW_DISK: &str = "the disk of this machine is slow";
 const STORED: &str = "online, what had arrived is stored";
@@ -64,7 +66,7 @@ async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
         cause_told = now.cause_text.filter(|_| of_the_line.is_some() || cause_told.is_some());
         match words {
             Some(words) if words != said => {
-                eprintln!("steadfast: {words}");
+                output::tell(words.clone()).await;
                 // What would be said of such a line was said before storing was delayed.
                 said = if words == STORED { of_the_line.unwrap_or_default() } else { words };
             }
@@ -76,9 +78,7 @@ async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
 /// What concerns the person: refused, moved aside, gone on as a new device.
 async fn tell_notices(mut notices: Notices) {
     while let Ok(new) = notices.next().await {
-        for notice in new {
-            eprintln!("steadfast: {}", notice.text);
-        }
+        output::tell_all(new.into_iter().map(|notice| notice.text).collect()).await;
     }
 }
 

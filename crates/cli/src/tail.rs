@@ -138,7 +138,7 @@ impl<'c> Tail<'c> {
         }
         let Some(info) = self.client.room(&self.name).await.map_err(Exit::failed)? else { return Ok(false) };
         if self.next > info.base {
-            return self.skip_what_never_comes(&info, messages.first());
+            return Ok(self.skip_what_never_comes(&info, messages.first()).await);
         }
         let to = info.base.min(self.next + PAGE as u64 - 1);
         self.client.fetch_history(self.room, self.next, to).await.map_err(Exit::failed)?;
@@ -147,28 +147,30 @@ impl<'c> Tail<'c> {
         if let Some((first, last)) = missing.map_err(Exit::failed)?
             && first == from
         {
-            eprintln!("steadfast: {} entries of {} can't be read by this account", last + 1 - first, self.name);
+            let many = last + 1 - first;
+            output::tell(format!("{many} entries of {} can't be read by this account", self.name)).await;
             self.next = last + 1;
         }
         Ok(true)
     }
 
     /// A membership that began anew left a hole that nothing fills.
-    fn skip_what_never_comes(&mut self, info: &RoomInfo, after: Option<&StoredMessage>) -> Result<bool, Exit> {
+    async fn skip_what_never_comes(&mut self, info: &RoomInfo, after: Option<&StoredMessage>) -> bool {
         match after {
             Some(after) if info.last.is_some_and(|last| self.next <= last) => {
-                eprintln!("steadfast: entries {} to {} are missing", self.next, after.room_sequence - 1);
+                let last = after.room_sequence - 1;
+                output::tell(format!("entries {} to {last} are missing", self.next)).await;
                 self.next = after.room_sequence;
-                Ok(true)
+                true
             }
-            Some(_) | None => Ok(false),
+            Some(_) | None => false,
         }
     }
 
     async fn print(&mut self, messages: &[StoredMessage]) -> Result<(), Exit> {
         let line = |message| output::message_line(&self.name, message, self.options.json);
         let lines: Vec<String> = messages.iter().filter_map(line).collect();
-        output::print(&lines)?;
+        output::print_aside(lines).await?;
         let Some(last) = messages.last().map(|message| message.room_sequence) else { return Ok(()) };
         self.next = last + 1;
         let room = self.room;
@@ -177,7 +179,8 @@ impl<'c> Tail<'c> {
             // The next mark stands for this one, and at worst lines are printed again.
             Err(error) if error.is_passing() => {
                 if !std::mem::replace(&mut self.unmarked_told, true) {
-                    eprintln!("steadfast: what was printed can't be noted, the next run may print it again: {error}");
+                    let words = format!("what was printed can't be noted, the next run may print it again: {error}");
+                    output::tell(words).await;
                 }
                 Ok(())
             }

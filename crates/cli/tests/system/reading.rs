@@ -1,6 +1,9 @@
 //! `tail` goes on where it was; `history` needs no server.
 
-use crate::rig::{Log, SOON, World, lines_of};
+use std::io::{PipeReader, PipeWriter, Write as _};
+use std::process::{Child, Stdio};
+
+use crate::rig::{Log, Member, ROOM, SOON, Stopwatch, World, command, lines_of, wait_until};
 
 #[test]
 fn a_tail_goes_on_after_the_last_message_that_it_printed() {
@@ -26,7 +29,7 @@ fn history_shows_the_last_messages_without_a_server() {
     let log = bob.read_from_start();
     server.stop();
     assert_eq!(bob.stored_history(), log);
-    let last = bob.start("history", &["--room", crate::rig::ROOM, "--limit", "2"]).wait(SOON).expect_code(0);
+    let last = bob.start("history", &["--room", ROOM, "--limit", "2"]).wait(SOON).expect_code(0);
     let ends: Vec<bool> = last.out.iter().zip(["ann 28", "ann 29"]).map(|(line, text)| line.ends_with(text)).collect();
     assert_eq!(ends, [true, true], "{:?}", last.out);
 }
@@ -41,4 +44,63 @@ fn a_tail_that_runs_out_of_time_or_is_interrupted_says_so_by_its_exit_code() {
     ann.wait_until_online(SOON);
     tail.signal("INT");
     tail.wait(SOON).expect_code(130);
+}
+
+#[test]
+fn a_tail_whose_reader_has_paused_hears_an_interrupt_and_its_time_limit() {
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let lines = lines_of("ann", 0, 3);
+    ann.send_lines(&lines, &[]).expect_code(0);
+    let (out_reader, out) = full_pipe();
+    let (err_reader, err) = full_pipe();
+
+    let mut tail = start_tail(&bob, &[], &out, &err);
+    wait_until("it waits for whoever reads its results", SOON, || prints_in_vain(tail.id()).then_some(()));
+    bob.wait_until_online(SOON);
+    let interrupted = Stopwatch::start();
+    command("kill", &["-INT", &tail.id().to_string()]);
+    assert_eq!(exit_code(&mut tail), Some(130));
+    eprintln!("ended {:?} after the interrupt", interrupted.elapsed());
+
+    let started = Stopwatch::start();
+    let mut tail = start_tail(&bob, &["--timeout", "1s"], &out, &err);
+    assert_eq!(exit_code(&mut tail), Some(2));
+    eprintln!("ended after {:?} with 1 s to spend", started.elapsed());
+    drop(err_reader);
+    let mut tail = start_tail(&bob, &["--timeout", "500ms"], &out, &err);
+    assert_eq!(exit_code(&mut tail), Some(2), "though nobody is there to be told");
+    drop(out_reader);
+    assert_eq!(bob.start_tail(&[]).wait(SOON).expect_code(0).out.len(), lines.len(), "nothing counts as printed");
+}
+
+/// A pipe that takes nothing more until somebody reads.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    /// What a pipe holds: pipe(7).
+    const PIPE_BYTES: usize = 65_536;
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(&[b'\n'; PIPE_BYTES]).expect("so much fits");
+    (reader, writer)
+}
+
+/// `tail --follow` of a terminal that is paused.
+fn start_tail(member: &Member, arguments: &[&str], out: &PipeWriter, err: &PipeWriter) -> Child {
+    let mut command = member.command("tail", &["--room", ROOM, "--follow"]);
+    let theirs = |pipe: &PipeWriter| pipe.try_clone().expect("a descriptor");
+    command.args(arguments).stdin(Stdio::null()).stdout(theirs(out)).stderr(theirs(err));
+    command.spawn().expect("the command starts")
+}
+
+/// Whether one of its threads is in a system call on standard output: number, arguments … (proc_pid_syscall(5)).
+fn prints_in_vain(id: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+    threads.map_while(Result::ok).any(|thread| {
+        let call = std::fs::read_to_string(thread.path().join("syscall"));
+        call.is_ok_and(|call| call.split(' ').nth(1) == Some("0x1"))
+    })
+}
+
+fn exit_code(child: &mut Child) -> Option<i32> {
+    wait_until("it ends", SOON, || child.try_wait().expect("it can be asked")).code()
 }
