@@ -4,7 +4,6 @@ mod input;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,7 +12,7 @@ use steadfast::{
     AppendError, Client, Draft, Notice, NoticeKind, OperationId, ProfileError, Queued, Refusal, SendError,
     SettledOutcome,
 };
-use steadfast_net::clock::{BootClock, BootTimer};
+use steadfast_net::clock::{BootClock, BootTimer, Instant};
 use steadfast_store::profile::OUTBOX_ROWS_MAX;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,7 +30,7 @@ const LOOK_UP: usize = 1_024;
 const FIRST_LOOK: usize = 16;
 /// How long a full outbox is left alone.
 const FULL_PAUSE: Duration = Duration::from_millis(200);
-/// When the time is over: how long this machine's disk may still take with what is being queued.
+/// How long this machine's disk has for a batch in any case: one that is merely busy takes it, whatever the time.
 const DISK_GRACE: Duration = Duration::from_secs(2);
 /// When no more is waited for the server: how long the next lines may take to come.
 const GRACE: Duration = Duration::from_millis(300);
@@ -124,6 +123,7 @@ impl<'o> Sending<'o> {
     async fn run(&mut self) -> Result<(), Exit> {
         let mut timer = BootTimer::new().map_err(Exit::failed)?;
         timer.set(self.options.timeout.map(|timeout| BootClock::now() + timeout));
+        let mut queueing = BootTimer::new().map_err(Exit::failed)?;
         let mut pause = BootTimer::new().map_err(Exit::failed)?;
         let mut changed = self.client.changes();
         let mut status = self.client.status();
@@ -135,12 +135,12 @@ impl<'o> Sending<'o> {
                 return Ok(());
             }
             if status.borrow_and_update().has_given_up() && !self.options.queue {
-                return self.give_up().await;
+                return self.give_up(&mut queueing).await;
             }
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();
             tokio::select! {
                 batch = self.input.next(), if room && !self.input.is_over() => if let Some(batch) = batch {
-                    self.queue_in_time(batch, &mut timer).await?;
+                    self.queue_in_time(batch, timer.deadline(), &mut queueing).await?;
                 },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
                 moved = status.changed() => moved.map_err(|_| closed())?,
@@ -148,10 +148,10 @@ impl<'o> Sending<'o> {
                 _ = pause.expired() => {
                     pause.set(None);
                     if let Some(batch) = self.refused_batch.take() {
-                        self.queue_in_time(batch, &mut timer).await?;
+                        self.queue_in_time(batch, timer.deadline(), &mut queueing).await?;
                     }
                 }
-                _ = timer.expired() => return self.time_is_up().await,
+                _ = timer.expired() => return self.time_is_up(&mut queueing).await,
             }
             if self.refused_batch.is_some() && pause.deadline().is_none() {
                 pause.set(Some(BootClock::now() + FULL_PAUSE));
@@ -163,22 +163,22 @@ impl<'o> Sending<'o> {
         self.waiting.is_empty() && self.refused_batch.is_none() && self.input.is_over()
     }
 
-    /// Queues, unless this machine's disk stalls beyond the time that there is.
-    async fn queue_in_time(&mut self, batch: Vec<Line>, timer: &mut BootTimer) -> Result<(), Exit> {
+    /// Queues, unless this machine's disk takes longer than there is time, and longer than it has in any case.
+    async fn queue_in_time(
+        &mut self,
+        batch: Vec<Line>,
+        time_is_up: Option<Instant>,
+        timer: &mut BootTimer,
+    ) -> Result<(), Exit> {
         let first = batch.first().map_or(0, Line::number);
-        let mut grace = BootTimer::new().map_err(Exit::failed)?;
-        let mut queued = pin!(self.queue(batch));
+        timer.set(time_is_up.map(|at| at.max(BootClock::now() + DISK_GRACE)));
         tokio::select! {
             biased;
-            queued = &mut queued => return queued,
-            _ = timer.expired() => {}
+            queued = self.queue(batch) => queued,
+            _ = timer.expired() => Err(Exit::failed(format!(
+                "time is up and the disk does not answer; whether anything was queued from line {first} on is not known"
+            ))),
         }
-        // A disk that is at it is let finish: what is on it is safe, and is said to be.
-        let finished = grace.within(BootClock::now() + DISK_GRACE, queued).await;
-        finished.unwrap_or_else(|_| {
-            let words = "time is up and the disk does not answer; whether anything was queued from line";
-            Err(Exit::failed(format!("{words} {first} on is not known")))
-        })
     }
 
     async fn queue(&mut self, batch: Vec<Line>) -> Result<(), Exit> {
@@ -292,8 +292,8 @@ impl<'o> Sending<'o> {
         }
     }
 
-    async fn time_is_up(&mut self) -> Result<(), Exit> {
-        if let Some(line) = self.queue_what_is_there().await? {
+    async fn time_is_up(&mut self, queueing: &mut BootTimer) -> Result<(), Exit> {
+        if let Some(line) = self.queue_what_is_there(queueing).await? {
             return Err(Exit::failed(format!("time is up; {}", self.not_queued_from(line))));
         }
         if self.is_done() {
@@ -302,9 +302,9 @@ impl<'o> Sending<'o> {
         Err(Exit::timed_out(format!("time is up; {}", self.what_is_safe())))
     }
 
-    async fn give_up(&mut self) -> Result<(), Exit> {
+    async fn give_up(&mut self, queueing: &mut BootTimer) -> Result<(), Exit> {
         let why = self.client.status().borrow().cause_text.clone().unwrap_or_default();
-        let rest = match self.queue_what_is_there().await? {
+        let rest = match self.queue_what_is_there(queueing).await? {
             Some(line) => self.not_queued_from(line),
             None => self.what_is_safe(),
         };
@@ -313,7 +313,7 @@ impl<'o> Sending<'o> {
 
     /// Queues what the input has by now, so that it is safe when this ends. Answers the number of the first line for
     /// which there was no room.
-    async fn queue_what_is_there(&mut self) -> Result<Option<u64>, Exit> {
+    async fn queue_what_is_there(&mut self, queueing: &mut BootTimer) -> Result<Option<u64>, Exit> {
         let mut patience = GRACE_TOTAL;
         let mut room = WAITING_MAX;
         loop {
@@ -334,7 +334,7 @@ impl<'o> Sending<'o> {
                 return Ok(first);
             }
             room -= batch.len();
-            self.queue(batch).await?;
+            self.queue_in_time(batch, Some(BootClock::now()), queueing).await?;
             if let Some(refused) = &self.refused_batch {
                 return Ok(refused.first().map(Line::number));
             }

@@ -75,6 +75,30 @@ fn a_send_with_a_time_limit_waits_no_longer_for_a_disk_that_stalls() {
 }
 
 #[test]
+fn a_line_that_comes_when_time_is_up_is_not_waited_for_on_a_disk_that_stalls() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let mut send = ann.start_send(&["--json", "--timeout", "3s"]);
+    let started = Stopwatch::start();
+    let mut input = send.input();
+    writeln!(input, "ann 0").expect("the send reads");
+    send.wait_to_print(1, SOON);
+    let stall = Injection::stall_next_sync(&send, 3 * SOON);
+
+    // Within the grace that an input has after the time.
+    pause(Duration::from_millis(3_100).saturating_sub(started.elapsed()));
+    writeln!(input, "ann 1").expect("the send reads");
+    send.wait_to_say("the disk does not answer; whether anything was queued from line 2 on is not known", SOON);
+    eprintln!("ended after {:?} with 3 s to spend", started.elapsed());
+    drop(stall);
+    send.wait(SOON).expect_code(1);
+}
+
+#[test]
 fn a_send_beside_a_process_whose_sync_stalls_keeps_its_time_limit_and_one_without_waits_its_turn() {
     if !is_root() {
         return;
