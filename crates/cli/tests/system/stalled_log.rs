@@ -1,12 +1,12 @@
-//! Nobody reads what the server logs.
+//! Nobody reads what a command says on standard error.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::rig::{Process, SOON, Stopwatch, World, lines_of, pause};
+use crate::rig::{Process, ROOM, SOON, Stopwatch, World, lines_of, pause, wait_until};
 
 #[test]
 fn a_log_that_nobody_reads_costs_lines_of_the_log_and_no_line_to_a_client() {
@@ -16,7 +16,8 @@ fn a_log_that_nobody_reads_costs_lines_of_the_log_and_no_line_to_a_client() {
     let world = World::new();
     let data = world.path("server").display().to_string();
     let flags = ["serve", "--listen", "127.0.0.1:0", "--data", &data, "--log-format", "json"];
-    let (server, log) = Process::start_unread(&mut world.program().command(&flags));
+    let (log, says) = std::io::pipe().expect("a pipe");
+    let server = Process::start_saying_to(&mut world.program().command(&flags), says);
     server.wait_to_print(1, SOON);
     let address = server.out.so_far()[0].trim_start_matches("listening tcp ").to_owned();
     let (ann, bob) = (world.device("ann", "ann", &address), world.device("bob", "bob", &address));
@@ -52,4 +53,28 @@ fn a_log_that_nobody_reads_costs_lines_of_the_log_and_no_line_to_a_client() {
     assert!(last.iter().any(|line| line.contains("stopping: telling the clients")), "{last:#?}");
     assert!(last.iter().any(|line| line.contains("\"draining\"")), "the last lines leave, too: {last:#?}");
     server.wait(SOON).expect_code(0);
+}
+
+#[test]
+fn a_client_whose_words_nobody_reads_comes_back_all_the_same() {
+    const PIPE_BYTES: usize = 64 * 1024;
+    let world = World::new();
+    let mut server = world.serve();
+    let one_worker = vec![("TOKIO_WORKER_THREADS".to_owned(), "1".to_owned())];
+    let ann = world.member("ann", &server).with_environment(one_worker);
+    let (unread, mut full) = std::io::pipe().expect("a pipe");
+    full.write_all(&[b'\n'; PIPE_BYTES]).expect("it takes as much");
+    let tail = Process::start_saying_to(&mut ann.command("tail", &["--room", ROOM, "--json", "--follow"]), full);
+    ann.wait_until_online(SOON);
+
+    server.kill();
+    // It has words for the loss.
+    wait_until("the loss is noticed", SOON, || (ann.status().text("state") != Some("online")).then_some(()));
+    server.restart();
+    world.member("bob", &server).send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    tail.wait_to_print(1, SOON);
+    assert_eq!(ann.status().text("state"), Some("online"));
+
+    let mut lines = BufReader::new(unread).lines().map(|line| line.expect("the pipe can be read"));
+    assert!(lines.any(|line| line.starts_with("steadfast: offline: ")), "it said so once it could");
 }

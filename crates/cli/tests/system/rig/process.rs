@@ -1,6 +1,7 @@
 //! A process that the test started, and that ends with the test at the latest.
 
-use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::io::PipeWriter;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use super::clock::{Stopwatch, wait_until};
@@ -27,19 +28,21 @@ pub(crate) struct Ended {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let (mut process, err) = Self::start_unread(command);
+        let (err, says) = std::io::pipe().expect("a pipe");
+        let mut process = Self::start_saying_to(command, says);
         process.err = Lines::read(err);
         process
     }
 
-    /// Nobody reads what it says on standard error, unless the caller does.
-    pub(crate) fn start_unread(command: &mut Command) -> (Self, ChildStderr) {
+    /// What it says on standard error goes into this pipe: nobody reads it, unless the caller does.
+    pub(crate) fn start_saying_to(command: &mut Command, says: PipeWriter) -> Self {
         let what = format!("{command:?}");
-        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(says).spawn();
+        // The command keeps the pipe open as long as it is there.
+        command.stderr(Stdio::null());
         let mut child = spawned.unwrap_or_else(|error| panic!("{what}: {error}"));
         let out = Lines::read(child.stdout.take().expect("it is piped"));
-        let err = child.stderr.take().expect("it is piped");
-        (Self { child, out, err: Lines::read(std::io::empty()), what }, err)
+        Self { child, out, err: Lines::read(std::io::empty()), what }
     }
 
     pub(crate) fn id(&self) -> u32 {
