@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::driving::{Asked, Command, Driving};
 use crate::error::{AskError, OpenError};
 use crate::random::random;
+use crate::status::Status;
 use crate::wake::Ear;
 
 /// How long what can't be stored now waits before it is tried again.
@@ -83,6 +84,9 @@ pub(crate) struct Holding<'d> {
     earlier_is_open: bool,
     /// When other processes were last shown the figures that always move.
     figures_told: Option<Instant>,
+    /// What they were shown then, and whether something of it has moved since.
+    others_see: Option<Status>,
+    figures_due: bool,
     /// The status that other processes are to see next.
     untold: Arc<Mutex<Option<String>>>,
     timer: BootTimer,
@@ -157,6 +161,8 @@ impl<'d> Holding<'d> {
             asked: BTreeMap::new(),
             earlier_is_open: true,
             figures_told: None,
+            others_see: None,
+            figures_due: false,
             untold: Arc::default(),
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,

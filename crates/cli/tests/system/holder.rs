@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Log, Member, Process, SOON, Stopwatch, World, assert_stored, command, pause};
+use crate::rig::{Log, Member, Process, SOON, Stopwatch, World, assert_stored, command, pause, wait_until};
 
 fn say(member: &Member, text: &str) -> Process {
     member.start_send(&[text])
@@ -48,6 +48,20 @@ fn a_send_beside_a_running_tail_goes_out_through_it_and_does_not_disturb_it() {
     assert!(started.elapsed() < Duration::from_secs(5), "the killed driver's place is taken at once");
     let in_order: Vec<String> = printed.texts().into_iter().chain(["eight"]).map(str::to_owned).collect();
     assert_stored(&world.member("witness", &server), &[ann], &[("ann", in_order)]);
+}
+
+#[test]
+fn what_others_see_of_a_line_is_true_once_it_is_quiet_too() {
+    let world = World::new();
+    let server = world.serve();
+    let ann = world.member("ann", &server);
+    let _tail = ann.start_tail(&["--follow"]);
+    ann.wait_until_online(SOON);
+    // While something is asked the active bound is in force; then, with no further word from the line, the idle one.
+    let quiet = Stopwatch::start();
+    wait_until("the idle bound is in force", SOON, || (ann.status().number("bound_ms") == Some(15_000)).then_some(()));
+    eprintln!("the status told the idle bound after {:?}", quiet.elapsed());
+    assert!(quiet.elapsed() < Duration::from_secs(5), "before the idle line's own ping");
 }
 
 #[test]

@@ -254,10 +254,16 @@ impl Holding<'_> {
         status
     }
 
-    /// When figures are to be shown that move though nothing happens: how long a store takes.
+    /// When figures are to be shown that moved just after others were shown some, or that move though nothing happens:
+    /// how long a store takes.
     pub(super) fn next_figures(&self) -> Option<Instant> {
-        let told = self.session.status().storing_since? + STORING_TOLD;
-        Some(self.figures_told.map_or(told, |shown| if shown < told { told } else { shown + FIGURES_PAUSE }))
+        let again = self.figures_told.map(|told| told + FIGURES_PAUSE);
+        let storing = self.session.status().storing_since.map(|since| since + STORING_TOLD);
+        let storing = storing.map(|first| match again {
+            Some(again) if again >= first + FIGURES_PAUSE => again,
+            Some(_) | None => first,
+        });
+        storing.into_iter().chain(again.filter(|_| self.figures_due)).min()
     }
 
     /// Shows the status here and to other processes.
@@ -274,13 +280,17 @@ impl Holding<'_> {
                 (Some(text), false) => tracing::info!(state = status.state, "{text}"),
                 _ => tracing::info!(state = status.state, "status"),
             }
-            self.tell_others(&status);
-        } else if self.figures_told.is_none_or(|told| BootClock::now() >= told + FIGURES_PAUSE) {
-            self.tell_others(&status);
-        } else {
+        } else if self.others_see.as_ref() == Some(&status) {
+            self.figures_due = false;
+            return;
+        } else if self.figures_told.is_some_and(|told| BootClock::now() < told + FIGURES_PAUSE) {
+            self.figures_due = true;
             return;
         }
+        self.tell_others(&status);
         self.figures_told = Some(BootClock::now());
+        self.figures_due = false;
+        self.others_see = Some(status);
     }
 
     /// Ends the line: nothing more that arrives could be acknowledged.
