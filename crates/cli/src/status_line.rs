@@ -1,8 +1,9 @@
 //! What happens to the line and to what was sent, in plain words on standard error.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io;
 
 use steadfast::{Client, Notices, Status};
+use steadfast_net::terminal::{self, Keyboard};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -31,21 +32,41 @@ impl Teller {
 
 /// Where a person sits at the keyboard: the Enter key answers each question whether to log in again. Never returns.
 pub(crate) async fn answer_login_by_key(client: &Client) {
+    match Keyboard::open() {
+        Ok(Some(keyboard)) => {
+            // The keyboard is gone; another process may still give the answers.
+            if let Err(error) = answer_with(keyboard, client).await {
+                tracing::debug!(%error, "the keyboard is not heard any more");
+            }
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "the keyboard can't be heard"),
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn answer_with(mut keyboard: Keyboard, client: &Client) -> io::Result<()> {
     let mut status = client.status();
-    while std::io::stdin().is_terminal() && status.wait_for(|status| status.asks_login).await.is_ok() {
-        // This thread can't be ended from outside; the runtime does not wait for it at the end of the command.
-        let line = tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new())).await;
-        match line {
-            Ok(Ok(read)) if read > 0 => client.log_in().await,
-            // The keyboard is gone; another process may still give the answer.
-            Ok(_) | Err(_) => break,
+    while status.wait_for(|status| status.asks_login).await.is_ok() {
+        // What was typed before was typed to something else.
+        keyboard.discard();
+        let typed = tokio::select! {
+            typed = keyboard.line() => typed?,
+            // Somebody else answered, or the server is away again.
+            _ = status.wait_for(|status| !status.asks_login) => continue,
+        };
+        if !typed {
+            return Ok(());
+        }
+        if status.borrow().asks_login {
+            client.log_in().await;
         }
         // The answer is on its way.
         if status.wait_for(|status| !status.asks_login).await.is_err() {
             break;
         }
     }
-    std::future::pending::<()>().await;
+    Ok(())
 }
 
 async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
@@ -114,7 +135,7 @@ fn words(status: &Status, was_down: bool, name: &str) -> Option<String> {
         };
     }
     if status.asks_login {
-        let key = if std::io::stdin().is_terminal() { "the Enter key, or " } else { "" };
+        let key = if terminal::is_heard() { "the Enter key, or " } else { "" };
         return Some(format!(
             "offline: the server is there again; log in? {key}`steadfast line --as {name} login` does"
         ));

@@ -9,3 +9,5 @@ pub mod network;
 #[allow(unsafe_code, reason = "system calls; the only place, and each use says why it is sound")]
 mod sys;
 pub mod tcp;
+#[cfg(unix)]
+pub mod terminal;

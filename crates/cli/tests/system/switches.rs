@@ -1,8 +1,10 @@
 //! The user's switches, changed while the line is used: reconnect, log in by itself, try now, stop, resume.
 
+use std::io::Write as _;
+use std::process::Command;
 use std::time::Duration;
 
-use crate::rig::{Process, SOON, Stopwatch, World, assert_stored, lines_of, pause, wait_until};
+use crate::rig::{Member, Process, ROOM, SOON, Stopwatch, World, assert_stored, lines_of, pause, wait_until};
 
 #[test]
 fn with_automatic_login_off_a_line_that_is_back_waits_for_the_users_answer() {
@@ -31,6 +33,52 @@ fn with_automatic_login_off_a_line_that_is_back_waits_for_the_users_answer() {
     ann.send_lines(&lines_of("ann", 1, 1), &[]).expect_code(0);
     tail.wait_to_print(2, SOON);
     assert_stored(&world.member("witness", &server), &[ann], &[("ann", lines_of("ann", 0, 2))]);
+}
+
+#[test]
+fn only_a_key_that_is_pressed_after_the_question_logs_in_and_a_tail_in_the_background_waits_for_none() {
+    let world = World::new();
+    let mut server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let mut front = start_tail_at_a_terminal(&ann, "exec COMMAND");
+    let mut back = start_tail_at_a_terminal(&bob, "set -m; COMMAND & wait");
+    ann.wait_until_online(SOON);
+    bob.wait_until_online(SOON);
+    let mut keys = front.input();
+    keys.write_all(b"\n\n").expect("Enter is pressed twice");
+    server.kill();
+    wait_to_show(&front, "offline: ");
+    server.restart();
+    wait_to_show(&front, "log in? the Enter key, or `steadfast line --as ann login` does");
+    wait_to_show(&back, "log in? `steadfast line --as bob login` does");
+    let mut keys_of_another_job = back.input();
+    keys_of_another_job.write_all(b"\n").expect("Enter is pressed");
+    pause(Duration::from_millis(500));
+    assert!(ann.status().flag("asks_login"), "what was pressed before the question is no answer");
+    assert!(bob.status().flag("asks_login"), "what is pressed for another job is no answer");
+
+    keys.write_all(b"\n").expect("Enter is pressed");
+    wait_to_show(&front, "online again");
+    // One that its terminal had stopped would carry out nothing.
+    bob.order(&["login"]);
+    wait_to_show(&back, "online again");
+}
+
+/// `tail` at a terminal of its own, started by a shell with these words.
+fn start_tail_at_a_terminal(member: &Member, words: &str) -> Process {
+    let tail = member.command("tail", &["--room", ROOM, "--follow", "--auto-login", "off"]);
+    let parts = std::iter::once(tail.get_program()).chain(tail.get_args());
+    let quoted: Vec<String> = parts.map(|part| format!("'{}'", part.display())).collect();
+    let mut command = Command::new("script");
+    command.args(["-qfec", &words.replace("COMMAND", &quoted.join(" ")), "/dev/null"]).env_clear();
+    command.envs(tail.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Process::start(&mut command)
+}
+
+/// Waits until its terminal shows this.
+fn wait_to_show(process: &Process, part: &str) {
+    let shown = process.out.wait_for(part, 0, SOON);
+    assert!(shown.is_some(), "not shown: {part:?}: {:#?}", process.out.so_far());
 }
 
 #[test]

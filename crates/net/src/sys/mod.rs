@@ -10,6 +10,8 @@ mod netlink;
 mod steps;
 #[cfg(target_os = "linux")]
 mod tcp;
+#[cfg(unix)]
+mod terminal;
 #[cfg(target_os = "linux")]
 mod timer_fd;
 
@@ -22,5 +24,9 @@ pub(crate) use netlink::route_changes;
 pub(crate) use steps::Alarm;
 #[cfg(target_os = "linux")]
 pub(crate) use tcp::{tcp_info, unacknowledged_bytes};
+#[cfg(all(test, unix))]
+pub(crate) use terminal::new_terminal;
+#[cfg(unix)]
+pub(crate) use terminal::{discard_input, has_input, in_foreground, watched};
 #[cfg(target_os = "linux")]
 pub(crate) use timer_fd::Alarm;
