@@ -82,7 +82,7 @@ pub struct Profile {
     /// After a failed write or sync this handle writes no more: that it works again would prove nothing.
     failed: Option<ProfileError>,
     /// See [`Profile::settle_unsynced`].
-    settled: Cell<bool>,
+    settled: bool,
     /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
     rewind_seen: Cell<u64>,
 }
@@ -155,8 +155,8 @@ impl Profile {
 
     fn new(dir: &Path, connection: Connection, live: Live, writing: Option<Arc<File>>) -> Profile {
         let directory = dir.to_owned();
-        let (settled, rewind_seen) = (Cell::new(false), Cell::new(0));
-        Profile { directory, connection, live, writing, failed: None, settled, rewind_seen }
+        let rewind_seen = Cell::new(0);
+        Profile { directory, connection, live, writing, failed: None, settled: false, rewind_seen }
     }
 
     fn check_name(self, asked: &str) -> Result<Profile, ProfileError> {
@@ -174,10 +174,10 @@ impl Profile {
     }
 
     /// Where this device stands; of one moment, whatever other processes write meanwhile.
-    pub fn resume(&self) -> Result<Resume, ProfileError> {
-        if !self.settled.get() {
+    pub fn resume(&mut self) -> Result<Resume, ProfileError> {
+        if !self.settled {
             let turn = self.take_turn_to_write()?;
-            self.settle_unsynced(&turn).map_err(|error| error.located(&self.directory))?;
+            self.settle_unsynced(&turn).map_err(|error| self.failed_write(error))?;
         }
         // Reads only: that its end is a rollback changes nothing.
         let snapshot = self.connection.unchecked_transaction()?;
@@ -192,10 +192,10 @@ impl Profile {
     /// What an earlier process could not sync may be in the page cache only, where it looks like the rest. Before this
     /// one writes behind it or tells the server of it, it is brought into the database and synced. In a turn to write:
     /// beside a writer the database would not be synced, and while another one settles nothing would be done.
-    fn settle_unsynced(&self, _: &WritingTurn) -> Result<(), ProfileError> {
-        if !self.settled.get() {
+    fn settle_unsynced(&mut self, _: &WritingTurn) -> Result<(), ProfileError> {
+        if !self.settled {
             sqlite::checkpoint(&self.connection)?;
-            self.settled.set(true);
+            self.settled = true;
         }
         Ok(())
     }

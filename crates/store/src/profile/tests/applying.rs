@@ -9,7 +9,7 @@ fn place(position: u64, term: u64) -> Place {
 
 #[test]
 fn first_heads_give_the_place_and_where_the_rooms_stand() {
-    let (_dir, profile) = profile_in_lobby();
+    let (_dir, mut profile) = profile_in_lobby();
     let resume = profile.resume().expect("a resume");
     assert_eq!(resume.log_id, Some(LOG));
     assert_eq!((resume.place, resume.told), (Some(place(10, 1)), Some(place(10, 1))));
@@ -339,7 +339,7 @@ fn a_batch_that_a_crash_cuts_short_leaves_nothing_behind() {
     }
     drop(profile);
     for dir in [dir.path(), crashed.path()] {
-        let again = open_in(dir);
+        let mut again = open_in(dir);
         assert_eq!((again.resume(), sequences_and_ids(&again), again.outbox_size()), before);
         assert!(held(&again, LOBBY).is_empty());
     }

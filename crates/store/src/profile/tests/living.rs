@@ -132,12 +132,12 @@ fn a_live_database_of_a_program_that_kept_no_flights_is_gone_on_with() {
 
 #[test]
 fn a_damaged_live_database_begins_anew_and_the_profile_is_untouched() {
-    let (dir, profile) = profile_in_lobby();
+    let (dir, mut profile) = profile_in_lobby();
     profile.live().set_status("{}").expect("set");
     let before = profile.resume();
     drop(profile);
     std::fs::write(dir.path().join("live.sqlite3"), [b'x'; 8_192]).expect("damaged");
-    let again = open_in(dir.path());
+    let mut again = open_in(dir.path());
     assert_eq!((again.live().status(), again.resume()), (Ok(None), before));
     again.live().set_status("{}").expect("set");
     drop(again);

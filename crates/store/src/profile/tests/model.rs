@@ -153,8 +153,8 @@ impl World {
         assert!(stored.position <= self.position);
     }
 
-    fn check(&self) {
-        for profile in &self.profiles {
+    fn check(&mut self) {
+        for profile in &mut self.profiles {
             let expected: Vec<(u64, u64)> = self.waits.iter().map(|(&sequence, &id)| (sequence, id)).collect();
             assert_eq!(sequences_and_ids(profile), expected);
             let (rows, bytes) = profile.outbox_size().expect("a size");

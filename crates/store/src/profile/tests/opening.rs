@@ -161,7 +161,7 @@ fn what_another_process_is_still_syncing_is_not_relied_on() {
 #[test]
 fn a_resume_settles_in_its_turn_to_write() {
     let (dir, _) = new_profile();
-    let (writing, profile) = (open_in(dir.path()), open_in(dir.path()));
+    let (writing, mut profile) = (open_in(dir.path()), open_in(dir.path()));
     let turn = writing.take_turn_to_write().expect("a turn");
     let (done, resumed) = std::sync::mpsc::sync_channel(1);
     std::thread::scope(|scope| {
@@ -227,7 +227,7 @@ fn the_database_of_another_program_is_refused() {
 
 #[test]
 fn a_new_profile_resumes_with_nothing() {
-    let (_dir, profile) = new_profile();
+    let (_dir, mut profile) = new_profile();
     let resume = profile.resume().expect("a resume");
     assert_eq!((resume.log_id, resume.place, resume.told, resume.confirmed_through), (None, None, None, 0));
     assert!(resume.rooms.is_empty() && resume.terms.is_empty());
@@ -255,7 +255,7 @@ fn eight_threads_that_open_a_new_profile_at_once_get_the_same_identity() {
 
 #[test]
 fn the_secret_is_not_shown() {
-    let (_dir, profile) = new_profile();
+    let (_dir, mut profile) = new_profile();
     let shown = format!("{:?} {:?}", fresh(), profile.resume().expect("a resume"));
     assert!(!shown.contains("secret"), "{shown}");
 }
