@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use steadfast::Status;
 use steadfast_store::profile::{DriverLock, Want};
 
 use crate::exit::Exit;
 use crate::options::{ClientOptions, Switch};
-use crate::status::open_existing;
+use crate::status::{open_existing, standing};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -39,9 +40,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let order = order(options.action, options.switch)?;
     let profile = open_existing(&options.client)?;
     let directory = options.client.client()?.directory();
-    let Some(process) = holder(&directory)? else {
+    let (process, status) = standing(&directory, &profile).await.map_err(Exit::failed)?;
+    let Some(process) = process else {
         return Err(Exit::failed("no process of this profile is running: there is no line to be told"));
     };
+    if let Some(why) = in_vain(options.action, &status, options.client.name()) {
+        return Err(Exit::failed(why));
+    }
     if steadfast::order_holder(&directory, &profile, order).await.map_err(Exit::failed)? {
         return Ok(());
     }
@@ -51,6 +56,17 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
             Err(Exit::failed(format!("process {process} holds the profile and does not answer")))
         }
         Some(_) | None => Err(Exit::failed(format!("process {process} has ended: try again"))),
+    }
+}
+
+/// Why the action would change nothing.
+fn in_vain(action: Action, status: &Status, name: &str) -> Option<String> {
+    match action {
+        Action::Try if status.is_stopped() && !status.has_given_up() => {
+            Some(format!("the line is stopped: `steadfast line --as {name} resume` brings it back"))
+        }
+        Action::Login if !status.asks_login => Some("nobody is asked whether to log in".to_owned()),
+        Action::Try | Action::Login | Action::Stop | Action::Resume | Action::Reconnect | Action::AutoLogin => None,
     }
 }
 

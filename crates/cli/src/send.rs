@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
-use crate::status_line::Teller;
+use crate::status_line::{Teller, why_given_up};
 use input::{Input, Line};
 
 /// Messages that wait for their outcome before more input is read: the outbox is the bound.
@@ -303,7 +303,7 @@ impl<'o> Sending<'o> {
     }
 
     async fn give_up(&mut self, queueing: &mut BootTimer) -> Result<(), Exit> {
-        let why = self.client.status().borrow().cause_text.clone().unwrap_or_default();
+        let why = why_given_up(&self.client.status().borrow());
         let rest = match self.queue_what_is_there(queueing).await? {
             Some(line) => self.not_queued_from(line),
             None => self.what_is_safe(),

@@ -92,7 +92,7 @@ pub(crate) fn open_existing(options: &ClientOptions) -> Result<Profile, Exit> {
 
 /// Who holds the profile, and how the line is. What a process said counts while it holds the profile and answers: a
 /// stopped one holds it too, and the last word of one that was killed stays.
-async fn standing(directory: &Path, profile: &Profile) -> Result<(Option<u32>, Status), ProfileError> {
+pub(crate) async fn standing(directory: &Path, profile: &Profile) -> Result<(Option<u32>, Status), ProfileError> {
     let answers = DriverLock::holder(directory)?.is_some() && steadfast::holder_answers(directory, profile).await?;
     // Looked at again: the holder may have ended, or another one begun, while the answer was waited for.
     let holder = DriverLock::holder(directory)?;
@@ -116,7 +116,8 @@ fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Stat
     let identity = profile.identity()?;
     let drops = Flight::all(profile.live(), FLIGHTS_MAX)?;
     // A try is under way, or to come, while the line is down and wanted.
-    let tries = !told.is_online() && !told.is_stopped() && !told.asks_login && process.is_some();
+    let silent = told.cause.as_deref() == Some(HOLDER_SILENT);
+    let tries = !told.is_online() && !told.is_stopped() && !told.asks_login && !silent && process.is_some();
     Ok(Report {
         account: identity.name,
         device: identity.device_id.to_string(),
@@ -165,8 +166,15 @@ fn lines(report: &Report) -> Vec<String> {
         let why = report.storing_text.as_deref().unwrap_or(SLOW_DISK);
         format!("what arrived has waited {ms} ms to be stored: {why}")
     }));
-    if let (Some(round_trip), Some(bound)) = (report.round_trip_ms, report.bound_ms) {
-        lines.push(format!("round trip {round_trip} ms; a silence of {bound} ms means that the line is dead"));
+    if let Some(bound) = report.bound_ms {
+        let round_trip = report.round_trip_ms.map(|ms| format!("round trip {ms} ms; ")).unwrap_or_default();
+        lines.push(format!("{round_trip}a silence of {bound} ms means that the line is dead"));
+    }
+    if !report.reconnect {
+        lines.push("reconnecting is off: a lost line stays lost until `resume` or `reconnect on`".to_owned());
+    }
+    if !report.auto_login {
+        lines.push("automatic login is off: after a drop the user is asked".to_owned());
     }
     lines.extend(report.kernel.as_ref().map(|kernel| format!("the kernel watches too: {kernel}")));
     lines.extend(report.drops.iter().map(|drop| {

@@ -19,14 +19,15 @@ const STORING_TOLD_MS: u64 = 1_000;
 pub(crate) struct Teller(Vec<JoinHandle<()>>);
 
 impl Teller {
+    /// The line and the notices, for a command that hears the keyboard, too.
     pub(crate) fn start(client: &Client, name: &str) -> Self {
         let notices = tokio::spawn(tell_notices(client.notices()));
-        Self(vec![tokio::spawn(tell_status(client.status(), name.to_owned())), notices])
+        Self(vec![tokio::spawn(tell_status(client.status(), name.to_owned(), true)), notices])
     }
 
     /// The line only: for a command that reads the notices itself.
     pub(crate) fn of_the_line(client: &Client, name: &str) -> Self {
-        Self(vec![tokio::spawn(tell_status(client.status(), name.to_owned()))])
+        Self(vec![tokio::spawn(tell_status(client.status(), name.to_owned(), false))])
     }
 }
 
@@ -69,7 +70,7 @@ async fn answer_with(mut keyboard: Keyboard, client: &Client) -> io::Result<()> 
     Ok(())
 }
 
-async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
+async fn tell_status(mut status: watch::Receiver<Status>, name: String, hears_keys: bool) {
     let mut was_down = false;
     let mut was_delayed = false;
     let mut said = String::new();
@@ -79,7 +80,7 @@ async fn tell_status(mut status: watch::Receiver<Status>, name: String) {
         let now = status.borrow_and_update().clone();
         let of_the_line = match &now.cause_text {
             Some(cause) if now.is_connecting() && cause_told.is_none() => Some(format!("offline: {cause}; trying now")),
-            _ => words(&now, was_down, &name),
+            _ => words(&now, was_down, &name, hears_keys),
         };
         let words = storing_words(&now, was_delayed).or_else(|| of_the_line.clone());
         was_down |= now.cause.is_some();
@@ -126,7 +127,13 @@ fn is_delayed(status: &Status) -> bool {
     status.storing_for_ms.is_some_and(|ms| ms >= STORING_TOLD_MS)
 }
 
-fn words(status: &Status, was_down: bool, name: &str) -> Option<String> {
+/// Why nothing is tried any more.
+pub(crate) fn why_given_up(status: &Status) -> String {
+    let cause = status.cause_text.as_deref().unwrap_or("not connected");
+    if status.reconnect { cause.to_owned() } else { format!("{cause}; reconnecting is off") }
+}
+
+fn words(status: &Status, was_down: bool, name: &str, hears_keys: bool) -> Option<String> {
     let cause = status.cause_text.as_deref().unwrap_or("not connected");
     if status.is_online() {
         return match &status.held {
@@ -135,7 +142,7 @@ fn words(status: &Status, was_down: bool, name: &str) -> Option<String> {
         };
     }
     if status.asks_login {
-        let key = if terminal::is_heard() { "the Enter key, or " } else { "" };
+        let key = if hears_keys && terminal::is_heard() { "the Enter key, or " } else { "" };
         return Some(format!(
             "offline: the server is there again; log in? {key}`steadfast line --as {name} login` does"
         ));
@@ -144,7 +151,7 @@ fn words(status: &Status, was_down: bool, name: &str) -> Option<String> {
         if !status.has_given_up() {
             return Some(format!("stopped; `steadfast line --as {name} resume` brings the line back"));
         }
-        return Some(format!("stopped: {cause}"));
+        return Some(format!("stopped: {}", why_given_up(status)));
     }
     status.cause.as_ref()?;
     let of = status.tries_max.map(|max| format!(" of {max}")).unwrap_or_default();

@@ -9,7 +9,7 @@ use steadfast_net::clock::{BootClock, BootTimer};
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
-use crate::status_line::{Teller, answer_login_by_key};
+use crate::status_line::{Teller, answer_login_by_key, why_given_up};
 
 /// Entries read, printed and marked as printed at a time.
 const PAGE: usize = 500;
@@ -101,7 +101,7 @@ async fn member_of(options: &Options, client: &Client) -> Result<Option<RoomInfo
 async fn stopped(client: &Client) -> Exit {
     let mut status = client.status();
     let stopped = status.wait_for(steadfast::Status::has_given_up).await;
-    Exit::failed(stopped.ok().and_then(|status| status.cause_text.clone()).unwrap_or_default())
+    Exit::failed(stopped.map_or_else(|_| WaitError::Closed.to_string(), |status| why_given_up(&status)))
 }
 
 struct Tail<'c> {

@@ -22,6 +22,8 @@ pub(crate) struct Following<'d> {
     asked: Vec<(u64, Request, Asked)>,
     version: i64,
     call: Option<Call>,
+    /// The switches of the process that drives, as they were seen last: reconnect, and log in by itself.
+    switches: Option<(bool, bool)>,
 }
 
 /// A question to the process that drives: are you there?
@@ -42,7 +44,7 @@ struct Look {
 
 impl<'d> Following<'d> {
     pub(crate) fn new(driving: &'d mut Driving) -> Self {
-        Self { driving, asked: Vec::new(), version: 0, call: None }
+        Self { driving, asked: Vec::new(), version: 0, call: None, switches: None }
     }
 
     pub(crate) async fn run(mut self) -> Ended {
@@ -76,10 +78,11 @@ impl<'d> Following<'d> {
         let called = self.call.iter().map(|call| call.number);
         let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).chain(called).collect();
         let looked = self.driving.live.run(move |profile| -> Result<Look, ProfileError> {
-            if let Some(lock) = DriverLock::try_take(&directory)? {
-                return Ok(Look { lock: Some(lock), version: 0, status: None, answers: Vec::new(), holder: None });
-            }
             let live = profile.live();
+            if let Some(lock) = DriverLock::try_take(&directory)? {
+                let status = live.status()?;
+                return Ok(Look { lock: Some(lock), version: 0, status, answers: Vec::new(), holder: None });
+            }
             let mut answers = Vec::new();
             for number in asked {
                 match live.answered(number)? {
@@ -94,7 +97,12 @@ impl<'d> Following<'d> {
             Ok(look) => look?,
             Err(_) => return Ok(None),
         };
+        let status = look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok());
         if look.lock.is_some() {
+            // Its last word may have come since the last look. What stands there before the first one is of old.
+            if let Some(status) = status.filter(|_| self.switches.is_some()) {
+                self.note_line(&status);
+            }
             return Ok(look.lock);
         }
         self.call_holder().await?;
@@ -102,10 +110,10 @@ impl<'d> Following<'d> {
             self.answer(number, answer).await;
         }
         let silent = self.call.as_ref().is_some_and(|call| !call.answered && BootClock::now() >= call.at + CALL);
-        match look.status.and_then(|json| serde_json::from_str::<Status>(&json).ok()) {
+        match status {
             _ if silent => drop(self.driving.show(Status::of_silent_holder(look.holder))),
             Some(status) => {
-                self.note_begin(&status);
+                self.note_line(&status);
                 self.driving.show(status);
             }
             None => {}
@@ -117,11 +125,22 @@ impl<'d> Following<'d> {
         Ok(look.lock)
     }
 
-    /// How the line is to begin here, should this process take it over.
-    fn note_begin(&mut self, status: &Status) {
+    /// How the line is to begin and behave here, should this process take it over. A switch that the user changed
+    /// meanwhile counts; as it stood before, it was another command's flag.
+    fn note_line(&mut self, status: &Status) {
         if status.is_last_word() {
             return;
         }
+        let (reconnect, auto_login) = (status.reconnect, status.auto_login);
+        let (reconnect_before, auto_login_before) = *self.switches.get_or_insert((reconnect, auto_login));
+        let options = &mut self.driving.options;
+        if reconnect != reconnect_before {
+            options.reconnect = reconnect;
+        }
+        if auto_login != auto_login_before {
+            options.auto_login = auto_login;
+        }
+        self.switches = Some((reconnect, auto_login));
         self.driving.begin = if status.is_stopped() && !status.has_given_up() {
             Begin::Stopped
         } else if status.asks_login && !self.driving.options.auto_login {

@@ -11,7 +11,7 @@ use steadfast_net::driver::Driver;
 use steadfast_net::network::{self, NetworkWatch};
 use steadfast_net::tcp::{self, ConnectError, ConnectOptions};
 use steadfast_proto::ids::OperationId;
-use steadfast_proto::session::{Change, Event, Load, Session, Settings, Stored};
+use steadfast_proto::session::{Begin, Change, Event, Load, Session, Settings, Stored};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, DriverLock, ProfileError, Want};
@@ -128,7 +128,7 @@ impl<'d> Holding<'d> {
             active_bound: options.active_bound,
             idle_bound: options.idle_bound,
             schedule: options.schedule,
-            begin: std::mem::take(&mut driving.begin),
+            begin: driving.begin,
             reconnect: options.reconnect,
             auto_login: options.auto_login,
             program: options.program.clone(),
@@ -167,6 +167,7 @@ impl<'d> Holding<'d> {
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,
         };
+        holding.driving.begin = Begin::Connect;
         for (request, asked) in std::mem::take(&mut holding.driving.open) {
             holding.ask(request, Asker::Here(asked));
         }

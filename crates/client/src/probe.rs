@@ -44,19 +44,19 @@ pub async fn holder_answers(directory: &Path, profile: &Profile) -> Result<bool,
 }
 
 /// Gives an order to the process that holds the profile in `directory`, and waits up to a second for it to have carried
-/// it out; whether it has. An order to a holder that does not answer is void after a minute.
+/// it out; whether it has. If it has not, the order is taken back.
 ///
 /// # Errors
 /// As of [`holder_answers`].
 pub async fn order_holder(directory: &Path, profile: &Profile, order: Want) -> Result<bool, ProfileError> {
     let number = profile.live().ask(order, wall_ms())?;
     // Wants are served in their order: whoever has answered this one has done what was asked before it.
-    let done = holder_answers(directory, profile).await?;
-    if !done {
+    let done = holder_answers(directory, profile).await;
+    if done != Ok(true) {
         // Whoever is told that nothing was done does not expect it to be done later.
         profile.live().forget(number)?;
     }
-    Ok(done)
+    done
 }
 
 fn ask(directory: &Path, profile: &Profile) -> Result<u64, ProfileError> {

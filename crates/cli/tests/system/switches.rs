@@ -22,6 +22,7 @@ fn with_automatic_login_off_a_line_that_is_back_waits_for_the_users_answer() {
     assert_eq!(tail.out.count(), 0, "nothing comes before the answer");
     let status = bob.status();
     assert_eq!((status.text("state"), status.flag("asks_login")), (Some("offline"), true));
+    assert_ne!(status.text("cause"), Some("refused"), "the server is there again");
 
     let answered = Stopwatch::start();
     bob.order(&["login"]);
@@ -94,7 +95,10 @@ fn a_line_is_stopped_and_resumed_while_a_send_waits_and_the_send_is_none_the_wor
     assert_eq!((status.text("state"), status.text("cause")), (Some("stopped"), Some("stopped_by_user")));
     let send = ann.start_send(&["patient"]);
     pause(Duration::from_secs(1));
-    ann.order(&["try"]);
+    let tried = ann.start("line", &["try"]).wait(SOON).expect_code(1);
+    assert!(tried.only_error().contains("`steadfast line --as ann resume` brings it back"), "{:?}", tried.err);
+    let asked = ann.start("line", &["login"]).wait(SOON).expect_code(1);
+    assert!(asked.only_error().contains("nobody is asked"), "{:?}", asked.err);
     assert_eq!(ann.status().text("state"), Some("stopped"), "a stop holds until it is taken back");
     assert_eq!(tail.out.count(), 0);
     ann.order(&["resume"]);
@@ -132,6 +136,16 @@ fn who_takes_the_line_over_leaves_it_as_the_user_did_stopped_or_asking() {
     assert!(ann.status().flag("asks_login"), "it asks on");
     ann.order(&["login"]);
     ann.wait_until_online(SOON);
+    // A switch that was changed while the line was used goes with it, too.
+    let fourth = ann.start_tail(&["--follow"]);
+    ann.order(&["reconnect", "off"]);
+    wait_until("the switch is seen", SOON, || (!ann.status().flag("reconnect")).then_some(()));
+    pause(Duration::from_millis(200));
+    third.kill();
+    wait_until("the fourth drives", SOON, || taken(&fourth).then_some(()));
+    assert!(!ann.status().flag("reconnect"));
+    ann.order(&["reconnect", "on"]);
+    let third = fourth;
     // An order of a minute ago is nothing to who begins now.
     ann.order(&["stop"]);
     drop(third);

@@ -120,6 +120,10 @@ impl Recorder {
     }
 
     fn handle_failed(&mut self, cause: &Cause) -> Option<Flight> {
+        // What the user ended has not failed.
+        if *cause == Cause::StoppedByUser {
+            return None;
+        }
         let flight = self.lost.as_mut()?;
         let loss = flight.loss.as_mut().filter(|loss| loss.back.is_none())?;
         loss.tries_failed = loss.tries_failed.saturating_add(1);

@@ -134,6 +134,8 @@ pub struct Session {
     recorder: Recorder,
     /// Why the last link or try ended.
     cause: Option<Cause>,
+    /// Why the line was lost that the user is asked about.
+    asked_over: Option<Cause>,
     /// Links of this process, counted.
     links: u64,
     rollback: Rollback,
@@ -162,6 +164,7 @@ impl Session {
             hints: Hints::default(),
             recorder: Recorder::default(),
             cause,
+            asked_over: None,
             links: 0,
             rollback: Rollback::No,
             farewell: Vec::new(),
@@ -188,15 +191,22 @@ impl Session {
             Line::Stopped => (State::Stopped, None),
         };
         let link = self.up().map(|up| &up.link);
+        let asks_login = matches!(self.line, Line::Up(_) | Line::Asking) && self.login == Login::Asked;
+        let cause = match state {
+            State::Online => None,
+            // What failed since is over: the server is, or was, there again.
+            _ if asks_login => self.asked_over.clone(),
+            State::Connecting | State::Offline | State::Stopped => self.cause.clone(),
+        };
         Status {
             state,
-            cause: if state == State::Online { None } else { self.cause.clone() },
+            cause,
             round_trip: link.and_then(|link| link.liveness().rtt().smoothed()),
             bound: link.map(|link| link.liveness().bound_in_force()),
             position: self.known.place.map_or(0, |place| place.position),
             tries: self.reconnect.tries(),
             next_try,
-            asks_login: matches!(self.line, Line::Up(_) | Line::Asking) && self.login == Login::Asked,
+            asks_login,
             reconnects: self.settings.reconnect,
             logs_in: self.settings.auto_login,
             held: self.outbox.held(),
@@ -388,6 +398,7 @@ impl Session {
         let cause = if waking && cause.may_come_of_sleep() { Cause::WokeFromSleep } else { cause };
         if self.up().is_some_and(Up::is_online) && !self.settings.auto_login {
             self.login = Login::Asked;
+            self.asked_over = Some(cause.clone());
         }
         self.record_loss(now, &cause);
         // Nothing is tried again where only the user can help, or wants to be the one who tries.

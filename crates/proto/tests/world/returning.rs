@@ -171,10 +171,17 @@ fn a_farewell_that_was_slept_through_is_obeyed_all_the_same() {
 
 #[test]
 fn what_the_user_stops_counts_as_no_try() {
-    for_each_seed(0..50, |seed| {
+    for_each_seed(0..300, |seed| {
         let (mut world, [ann, _]) = two_in_a_room(seed);
-        world.crash_server();
-        world.run_for(Duration::from_secs(30));
+        // Between two tries, in the middle of one, while it greets, or while the user is asked.
+        if world.random.percent(50) {
+            world.crash_server();
+        } else {
+            world.tell(ann, |session| session.set_auto_login(false));
+            world.cut(ann, true, true, true);
+        }
+        let moment = world.random.ms(0, 3_000);
+        world.run_for(moment);
         let tries = |world: &World| {
             let flights = world.clients[ann].flights.values();
             flights.filter_map(|flight| flight.loss.as_ref()).map(|loss| loss.tries_failed).sum::<u32>()
