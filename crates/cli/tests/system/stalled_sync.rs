@@ -96,8 +96,11 @@ fn a_profile_whose_disk_stalls_keeps_its_line_though_another_process_asks_all_th
     drop(strace);
     follower.wait_to_print(2, SOON);
     assert_eq!(ann.status().drops(), [], "a stalled disk is no drop");
-    for tail in [driver, follower] {
+    // Before either goes: the other one would drive then, and begin anew.
+    for tail in [&driver, &follower] {
         tail.wait_to_say("online, what had arrived is stored", SOON);
+    }
+    for tail in [driver, follower] {
         let said = tail.kill().err;
         let [delayed, _] = &said[..] else {
             panic!("neither a drop nor a silent driver, but the delay was told: {said:#?}");
