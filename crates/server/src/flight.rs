@@ -40,6 +40,9 @@ pub struct Flight {
     /// Why.
     #[serde(flatten)]
     pub end: End,
+    /// What the client had of the log over it, once it was let in.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Stream>,
     /// What went over it.
     #[serde(flatten)]
     pub traffic: Traffic,
@@ -79,6 +82,17 @@ pub enum EndedBy {
     Line,
 }
 
+/// What the client of a link had of the log over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// The position after which it went on: the place that its Hello named or, where the histories had parted, what
+    /// both share. A new device has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<u64>,
+    /// Entries that left for it.
+    pub entries_out: u64,
+}
+
 /// What went over a link. Frames that left in parts count once a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -109,6 +123,8 @@ impl Flight {
             lasted_ms = self.ended_at_ms.saturating_sub(self.opened_at_ms),
             silent_ms = self.ended_at_ms.saturating_sub(self.last_in_at_ms),
             suspected_ms = self.suspected_at_ms.map(|at| self.ended_at_ms.saturating_sub(at)),
+            resumed_from = self.stream.and_then(|stream| stream.resumed_from),
+            entries_out = self.stream.map(|stream| stream.entries_out),
             frames_in,
             bytes_in,
             frames_out,
@@ -196,6 +212,7 @@ mod tests {
             suspected_at_ms: None,
             ended_at_ms: number,
             end: End { ended_by: EndedBy::Line, cause: "reset".to_owned(), words: "the line was reset".to_owned() },
+            stream: None,
             traffic: Traffic {
                 frames_in: 0,
                 bytes_in: 0,

@@ -20,7 +20,7 @@ mod throttle;
 
 pub use config::{CATCHUPS_MAX, Config, HANDSHAKE_TIMEOUT, Limits, SignUpPolicy};
 pub use error::ServeError;
-pub use flight::{End, EndedBy, Flight, Traffic, Who, flights};
+pub use flight::{End, EndedBy, Flight, Stream, Traffic, Who, flights};
 
 use std::net::SocketAddr;
 use std::path::Path;

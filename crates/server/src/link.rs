@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 
 use crate::config::{Config, SignUpPolicy};
 use crate::door::Pass;
-use crate::flight::{End, Flight, Traffic, Who};
+use crate::flight::{End, Flight, Stream, Traffic, Who};
 use crate::mailbox::{Letter, Mailbox};
 use crate::reading::{Busy, Read};
 use crate::shared::{Overloaded, Shared};
@@ -143,6 +143,8 @@ struct LinkCore {
     admitted_at: Option<Instant>,
     /// How long its device had no link before.
     away_ms: Option<u64>,
+    /// The place that it named; and once it reads, the one after which it went on.
+    resumed_from: Option<u64>,
     /// When to ask the store again that had too many reads waiting, and for which pages (a catch-up asks by itself).
     read_again_at: Option<Instant>,
     pages_waiting: Vec<History>,
@@ -190,6 +192,7 @@ impl LinkCore {
             registered: None,
             admitted_at: None,
             away_ms: None,
+            resumed_from: None,
             read_again_at: None,
             pages_waiting: Vec::new(),
             ending: None,
@@ -253,6 +256,7 @@ impl LinkCore {
             && self.registered.is_none()
         {
             self.registered = Some(reader);
+            self.resumed_from = self.resumed_from.map(|_| self.shared.hub().place(reader));
             self.shared.register(reader, &self.accepted.mailbox);
             // Something may have been committed between the attaching and this.
             self.accepted.mailbox.wake();
@@ -283,6 +287,7 @@ impl LinkCore {
             secret_hash,
             account: greeting.account,
         };
+        self.resumed_from = hello.place.as_ref().map(|place| place.position);
         self.core.handle_greeting(hello, greeting, self.shared.services.config.active_bound);
         let known = self.shared.hub().state().device(sign_up.device_id).map(|d| (d.account, d.secret_hash));
         match known {
@@ -383,6 +388,7 @@ impl LinkCore {
         };
         let (line, (account, device)) = (self.core.link(), self.core.device());
         let who = Who { account: account.to_string(), device: device.to_string() };
+        let stream = Stream { resumed_from: self.resumed_from, entries_out: self.core.entries_sent() };
         Flight {
             peer: self.accepted.peer,
             who: self.admitted_at.map(|_| who),
@@ -393,6 +399,7 @@ impl LinkCore {
             suspected_at_ms: line.liveness().suspected_since().map(ms_of),
             ended_at_ms: now_ms,
             end,
+            stream: self.registered.map(|_| stream),
             traffic: Traffic::of(line),
             kernel: self.accepted.kernel.as_ref().map_or_else(String::new, ToString::to_string),
         }

@@ -150,7 +150,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flight::{End, EndedBy, Traffic, Who};
+    use crate::flight::{End, EndedBy, Stream, Traffic, Who};
 
     fn flight(number: u64) -> Flight {
         let end = End { ended_by: EndedBy::Server, cause: "silent".to_owned(), words: "no byte for 3.0 s".to_owned() };
@@ -166,6 +166,7 @@ mod tests {
             suspected_at_ms: Some(4),
             ended_at_ms: number,
             end,
+            stream: Some(Stream { resumed_from: Some(17), entries_out: 38 }),
             traffic,
             kernel: "keepalive 20s + 5s × 3".to_owned(),
         }
@@ -201,9 +202,24 @@ mod tests {
         assert_eq!(numbers(data.path()), [0; 0], "a server that has not run has none");
         written(data.path(), 7..9);
         assert_eq!(flights(data.path()).expect("it can be read"), [flight(7), flight(8)]);
-        let stranger = Flight { who: None, admitted_at_ms: None, suspected_at_ms: None, ..flight(1) };
-        let line = serde_json::to_string(&stranger).expect("it is plain");
-        assert_eq!(serde_json::from_str::<Flight>(&line).expect("it is a flight"), stranger);
+        let stranger = Flight { who: None, admitted_at_ms: None, suspected_at_ms: None, stream: None, ..flight(1) };
+        let new_device = Flight { stream: Some(Stream { resumed_from: None, entries_out: 0 }), ..flight(1) };
+        for flight in [stranger, new_device] {
+            let line = serde_json::to_string(&flight).expect("it is plain");
+            assert_eq!(serde_json::from_str::<Flight>(&line).expect("it is a flight"), flight);
+        }
+    }
+
+    #[test]
+    fn a_flight_that_an_older_server_wrote_is_read() {
+        let data = tempfile::tempdir().expect("a directory");
+        let line = r#"{"peer":"10.0.0.1:4711","account":"a1","device":"device 7","opened_at_ms":1,"admitted_at_ms":2,
+            "last_in_at_ms":3,"suspected_at_ms":4,"ended_at_ms":7,"ended_by":"server","cause":"silent",
+            "words":"no byte for 3.0 s","frames_in":1,"bytes_in":2,"frames_out":3,"bytes_out":4,"pings_out":5,
+            "pings_unanswered":2,"kernel":"keepalive 20s + 5s × 3"}"#;
+        std::fs::write(data.path().join(FILE), line.replace('\n', "")).expect("it can be written");
+        let older = Flight { stream: None, ..flight(7) };
+        assert_eq!(flights(data.path()).expect("it can be read"), [older]);
     }
 
     #[test]

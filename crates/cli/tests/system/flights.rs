@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use steadfast_server::{EndedBy, Flight, flights};
+use steadfast_server::{EndedBy, Flight, Stream, flights};
 
-use crate::rig::{Direction, Member, SOON, Server, TwoHosts, World, is_root, lines_of, wait_until};
+use crate::rig::{Direction, Member, Process, SOON, Server, TwoHosts, World, is_root, lines_of, wait_until};
 
 /// The bounds that the server goes by: 14/15 of the idle bound, where the client asks for this one.
 const IDLE_BOUND: &str = "5s";
@@ -99,6 +99,39 @@ fn wait_for_flight(server: &Server, member: &Member, skipped: usize) -> Flight {
 
 fn device(member: &Member) -> String {
     member.status().text("device").expect("it has a device").to_owned()
+}
+
+#[test]
+fn a_device_that_was_away_is_told_with_where_it_went_on_and_how_much_it_was_sent() {
+    const MISSED: usize = 38;
+    let world = World::new();
+    let server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    assert_eq!(ann.read_from_start().texts().len(), 1);
+    let new = wait_for_flight(&server, &ann, 0).stream.expect("it was let in");
+    assert_eq!(new.resumed_from, None, "a new device goes on from nowhere: {new:?}");
+
+    // All that there is by now, ann's own entering of the room included.
+    ann.start_tail(&[]).wait(SOON).expect_code(0);
+    wait_for_flight(&server, &ann, 1);
+    let place = ann.status().number("position").expect("it has a place");
+    bob.send_lines(&lines_of("bob", 1, MISSED), &[]).expect_code(0);
+    ann.start_tail(&[]).wait(SOON).expect_code(0);
+    let back = wait_for_flight(&server, &ann, 2).stream.expect("it was let in");
+    eprintln!("{back:?}, from a place {place}");
+    assert_eq!(back, Stream { resumed_from: Some(place), entries_out: MISSED as u64 });
+    let head = ann.status().number("position").expect("it has a place");
+    assert_eq!(head, place + MISSED as u64, "all of it is on ann's disk");
+    ann.start_tail(&[]).wait(SOON).expect_code(0);
+    let nothing = wait_for_flight(&server, &ann, 3).stream.expect("it was let in");
+    assert_eq!(nothing, Stream { resumed_from: Some(head), entries_out: 0 }, "nothing was missed");
+
+    let data = server.data().display().to_string();
+    let mut command = world.program().command(&["flights", "--data", &data]);
+    let told = Process::start(&mut command).wait(SOON).expect_code(0).out;
+    let words = format!(", went on after position {place}, {MISSED} entries sent: the client said goodbye after ");
+    assert!(told.iter().any(|line| line.contains(&words)), "{words:?} is not in {told:#?}");
 }
 
 #[test]

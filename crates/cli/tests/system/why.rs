@@ -74,4 +74,9 @@ fn how_the_links_of_a_server_ended_is_told_from_its_data_directory() {
     let last = &flights(&["--json", "--limit", "1"])[0];
     let last: serde_json::Value = serde_json::from_str(last).expect("a JSON object");
     assert_eq!(last["ended_by"], "line", "{last}");
+    for moment in ["opened_at", "admitted_at", "last_in_at", "ended_at"] {
+        let at = last[moment].as_str().unwrap_or_else(|| panic!("{moment}: {last}"));
+        assert!(humantime::parse_rfc3339(at).is_ok() && at.ends_with('Z'), "{moment}: {last}");
+    }
+    assert!(last.as_object().is_some_and(|fields| !fields.keys().any(|name| name.ends_with("_at_ms"))), "{last}");
 }

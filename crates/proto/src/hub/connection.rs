@@ -74,13 +74,20 @@ enum Phase {
     /// Waiting for Hello.
     Fresh { frame_bytes_max: u32 },
     /// Hello is being verified; what came behind it waits.
-    Greeting { early: VecDeque<Kind>, early_bytes: u64 },
+    Greeting(Box<Early>),
     /// The histories parted: operations are dropped until the client says where it goes on.
     Diverged,
     /// Admitted.
     Live(ReaderId),
     /// Said goodbye.
     Closed,
+}
+
+/// What came before the client was admitted.
+#[derive(Debug, Default)]
+struct Early {
+    frames: Vec<Kind>,
+    bytes: u64,
 }
 
 /// See the module's documentation.
@@ -97,6 +104,8 @@ pub struct Connection {
     /// Bytes of the entries lane sent, and acknowledged as stored.
     stream_sent: u64,
     stream_stored: u64,
+    /// Entries that were sent whole.
+    entries_sent: u64,
     /// Bytes of the entries lane sent before the last ping.
     stream_at_ping: u64,
     /// The rest of an entry that leaves in several parts.
@@ -129,6 +138,7 @@ impl Connection {
             window_bytes: *WINDOW_BYTES.start(),
             stream_sent: 0,
             stream_stored: 0,
+            entries_sent: 0,
             stream_at_ping: 0,
             rest: Bytes::new(),
             catchup: None,
@@ -165,8 +175,13 @@ impl Connection {
     pub fn reader(&self) -> Option<ReaderId> {
         match self.phase {
             Phase::Live(reader) => Some(reader),
-            Phase::Fresh { .. } | Phase::Greeting { .. } | Phase::Diverged | Phase::Closed => None,
+            Phase::Fresh { .. } | Phase::Greeting(_) | Phase::Diverged | Phase::Closed => None,
         }
+    }
+
+    /// How many entries were given out for the client, each to its last byte.
+    pub fn entries_sent(&self) -> u64 {
+        self.entries_sent
     }
 
     /// The link, for its figures.
@@ -323,7 +338,7 @@ impl Connection {
             (Phase::Closed, _) => {}
             (Phase::Fresh { frame_bytes_max }, Kind::Hello(hello)) => {
                 self.link.set_assembled_bytes_max(*frame_bytes_max);
-                self.phase = Phase::Greeting { early: VecDeque::new(), early_bytes: 0 };
+                self.phase = Phase::Greeting(Box::default());
                 // From here on the server's own work counts, not the client's slowness.
                 self.link.end_handshake();
                 self.want(Event::Greeted(Box::new(hello)));
@@ -332,10 +347,10 @@ impl Connection {
             (_, Kind::Bye(bye)) => self.close(Ending::Heard(bye.reason()), hub),
             (Phase::Fresh { .. }, _) => self.refuse_frame("the first frame is Hello", hub),
             (_, Kind::Hello(_)) => self.refuse_frame("Hello comes once", hub),
-            (Phase::Greeting { early, early_bytes }, kind) => {
-                *early_bytes += wire_bytes;
-                early.push_back(kind);
-                if *early_bytes > EARLY_BYTES_MAX {
+            (Phase::Greeting(early), kind) => {
+                early.bytes += wire_bytes;
+                early.frames.push(kind);
+                if early.bytes > EARLY_BYTES_MAX {
                     self.refuse_frame("too much was sent before Welcome", hub);
                 }
             }

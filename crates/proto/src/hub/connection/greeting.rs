@@ -100,7 +100,7 @@ impl Connection {
 
     /// The credentials are good: welcomes the client and lets it read from its place on, if its history is ours.
     pub fn handle_admitted(&mut self, now: Instant, admission: &Admission, hub: &mut Hub, out: &mut Vec<u8>) {
-        if !matches!(self.phase, Phase::Greeting { .. }) {
+        if !matches!(self.phase, Phase::Greeting(_)) {
             return;
         }
         let Some(greeting) = self.greeting.take() else { return };
@@ -124,7 +124,7 @@ impl Connection {
         let held = |place: Option<Place>| place.is_none_or(|p| divergence::holds(state.terms(), state.head(), p));
         let diverged = other_log || !held(greeting.place) || !held(greeting.told);
         let early = match std::mem::replace(&mut self.phase, Phase::Diverged) {
-            Phase::Greeting { early, .. } => early,
+            Phase::Greeting(early) => early.frames,
             Phase::Fresh { .. } | Phase::Diverged | Phase::Live(_) | Phase::Closed => return,
         };
         if diverged {

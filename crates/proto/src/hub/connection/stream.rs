@@ -17,6 +17,7 @@ impl Connection {
                 let (part, _) = codec::first_part(&self.rest);
                 let part = self.rest.split_to(part.len());
                 self.stream_sent += self.link.send_encoded(now, &part, 1, out);
+                self.entries_sent += u64::from(self.rest.is_empty());
             }
             if !self.rest.is_empty() || out.len() - start >= TRANSMIT_BYTES {
                 return;
