@@ -129,11 +129,24 @@ fn the_keepalive_that_was_asked_for_runs_on_both_sides() {
     if !is_root() {
         return;
     }
-    let hosts = TwoHosts::new(&["--keepalive", "30s,1s,2"]);
+    let hosts = TwoHosts::new(&["--keepalive", "30s,1s,2", "--user-timeout", "33s"]);
     let (quick, usual) = (hosts.member("ann"), hosts.member("bob"));
-    let running = [tail(&quick, &["--keepalive", "9s,1s,2"]), tail(&usual, &[])];
+    let running = [tail(&quick, &["--keepalive", "9s,1s,2", "--user-timeout", "12s"]), tail(&usual, &[])];
     quick.wait_until_online(SOON);
     usual.wait_until_online(SOON);
+    let (asked, default) = ("keepalive 9s + 1s × 2, user timeout 12s, ", "keepalive 20s + 5s × 3, user timeout 34s, ");
+    for (member, applied) in [(&quick, asked), (&usual, default)] {
+        let status = member.status();
+        let kernel = status.text("kernel").unwrap_or_else(|| panic!("{}: {status:?}", member.name));
+        assert!(kernel.starts_with(applied), "{}: not {applied:?} but {kernel:?}", member.name);
+    }
+    let accepted = wait_until("the server's log has both", SOON, || {
+        let mut log = hosts.server.process().err.so_far();
+        log.retain(|line| line.contains("accepted peer="));
+        (log.len() == 2).then_some(log)
+    });
+    let applied = |line: &String| line.contains("kernel=keepalive 30s + 1s × 2, user timeout 33s, ");
+    assert!(accepted.iter().all(applied), "as the server was told: {accepted:#?}");
     let timers = |namespace: &str| {
         wait_until("all that was sent is acknowledged", SOON, || {
             let connections = hosts.network.connections(namespace);
@@ -206,6 +219,32 @@ fn a_dead_line_that_only_the_kernel_can_notice_is_given_up_by_the_kernels_of_bot
     hosts.network.mend();
     ann.wait_until_online(SOON);
     ann.send_lines(&lines_of("ann", 0, 1), &[]).expect_code(0);
+}
+
+#[test]
+fn a_line_that_dies_with_a_message_under_way_is_given_up_by_the_kernel_after_its_user_timeout() {
+    // Keepalive is off while something is unacknowledged, and would take its 45 s; the heartbeat has half a minute.
+    const FLAGS: [&str; 4] = ["--keepalive", "30s,5s,3", "--user-timeout", "3s"];
+    if !is_root() {
+        return;
+    }
+    let hosts = TwoHosts::new(&[]);
+    let ann = hosts.member("ann");
+    let process = tail(&ann, &[&["--idle-bound", "60s", "--active-bound", "30s"], &FLAGS[..]].concat());
+    ann.wait_until_idle(MINUTE, SOON);
+    let said = process.err.count();
+    hosts.network.cut(Direction::Both);
+    let sent = Stopwatch::start();
+    ann.send_lines(&lines_of("ann", 0, 1), &["--queue"]).expect_code(0);
+    let line = process.err.wait_for("the system gave the connection up", said, 3 * KERNEL);
+    let (at, line) = line.unwrap_or_else(|| panic!("not given up: {:#?}", process.err.so_far()));
+    eprintln!("told {:?} after the message was given to it: {line}", sent.until(at));
+    assert!(sent.until(at) >= KERNEL, "the user timeout is three seconds: {:?}", sent.until(at));
+    hosts.network.mend();
+    process.wait_to_print(1, SOON);
+    let drops = ann.status().drops();
+    assert!(matches!(&drops[..], [(cause, Some(_))] if cause == "timed_out"), "{drops:?}");
+    assert_eq!(hosts.neighbour("witness").read_from_start().texts(), lines_of("ann", 0, 1));
 }
 
 #[test]
