@@ -149,7 +149,46 @@ fn answer(reader: &Reader, read: Read) -> Letter {
 
 #[cfg(test)]
 mod tests {
+    use steadfast_net::clock::BootClock;
+    use steadfast_proto::ids::LogId;
+    use steadfast_proto::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn as_many_reads_are_at_work_at_once_as_may_and_the_others_wait_their_turn() {
+        const AT_ONCE: usize = 2;
+        const ASKED: usize = 6;
+        let directory = tempfile::tempdir().expect("a directory");
+        let (store, _) = Store::open(directory.path(), LogId([7; 16])).expect("the store opens");
+        let limits = Limits { catchups_max: AT_ONCE as u32, ..Limits::default() };
+        let reading = Reading::start(&store, &limits).expect("the threads start");
+        let (queue, mailbox) = (reading.queue(), Arc::<Mailbox>::default());
+        // A read is at work until its answer is delivered.
+        let held = mailbox.hold();
+        for number in 1..=ASKED as u32 {
+            let page = History { number, room: 1, from_sequence: 1, to_sequence: 9 };
+            queue.ask(&mailbox, Read::Page(page)).expect("there is room");
+        }
+        let started = BootClock::now();
+        let soon = || assert!(BootClock::now().since(started) < Duration::from_secs(20), "the threads stand still");
+        let waiting = || queue.0.waiting.lock().expect("nobody panicked").reads.len();
+        while waiting() > ASKED - AT_ONCE {
+            soon();
+            std::thread::yield_now();
+        }
+        assert_eq!((waiting(), reading.threads.len()), (ASKED - AT_ONCE, AT_ONCE));
+        drop(held);
+        let mut answered = Vec::new();
+        while answered.len() < ASKED {
+            soon();
+            answered.extend(mailbox.take());
+            std::thread::yield_now();
+        }
+        assert!(answered.iter().all(|letter| matches!(letter, Letter::Page(_, Some(_)))), "{answered:?}");
+        reading.stop();
+        reading.join();
+    }
 
     #[test]
     fn the_reads_of_a_connection_that_is_gone_are_passed_over_however_many_wait() {

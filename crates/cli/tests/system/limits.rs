@@ -187,6 +187,15 @@ fn reads_beyond_what_may_wait_come_later_and_all_come() {
     }
     eprintln!("{} readers had all of it after {:?}", 2 * READERS, started.elapsed());
     server.process().wait_to_say("as many reads wait as may", SOON);
+    assert_eq!(threads(server.process(), "reader"), 1, "one read at a time, each on a thread");
+}
+
+/// The threads of a process that go by this name.
+fn threads(process: &Process, name: &str) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).expect("it runs");
+    let names = tasks.map(|task| std::fs::read_to_string(task.expect("it can be listed").path().join("comm")));
+    // One that ends meanwhile has no name any more.
+    names.filter(|read| read.as_ref().is_ok_and(|read| read.trim_end() == name)).count()
 }
 
 // ---- descriptors
