@@ -235,15 +235,16 @@ fn a_line_whose_latency_swings_between_50_and_350_ms_is_never_given_up() {
 }
 
 #[test]
-fn a_tail_whose_output_nobody_reads_keeps_its_line_and_prints_everything_later() {
-    /// Four idle bounds.
-    const UNREAD: Duration = Duration::from_secs(20);
+fn a_tail_whose_output_nobody_reads_for_four_idle_bounds_keeps_its_line_and_prints_everything_later() {
+    /// As a minute is with the default bound.
+    const UNREAD: Duration = Duration::from_secs(4 * 3);
+    const FLAGS: [&str; 5] = ["--follow", "--idle-bound", "3s", "--reconnect-tries", "1000"];
     const LINES: usize = 2_000;
     let world = World::new();
     let server = world.serve();
     let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
     bob.start_tail(&[]).wait(SOON).expect_code(0);
-    let mut command = bob.command("tail", &[&["--room", "lobby", "--follow"], &IDLE_FLAGS[..]].concat());
+    let mut command = bob.command("tail", &[&["--room", "lobby"], &FLAGS[..]].concat());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut tail = command.spawn().expect("it starts");
     bob.wait_until_online(SOON);
