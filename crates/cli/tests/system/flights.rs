@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use steadfast_server::{EndedBy, Flight, Stream, flights};
 
-use crate::rig::{Direction, Member, Process, SOON, Server, TwoHosts, World, is_root, lines_of, wait_until};
+use crate::rig::{
+    Direction, Member, Process, SOON, Server, TwoHosts, World, copy_directory, is_root, lines_of, wait_until,
+};
 
 /// The bounds that the server goes by: 14/15 of the idle bound, where the client asks for this one.
 const IDLE_BOUND: &str = "5s";
@@ -116,7 +118,10 @@ fn a_device_that_was_away_is_told_with_where_it_went_on_and_how_much_it_was_sent
     ann.start_tail(&[]).wait(SOON).expect_code(0);
     wait_for_flight(&server, &ann, 1);
     let place = ann.status().number("position").expect("it has a place");
-    bob.send_lines(&lines_of("bob", 1, MISSED), &[]).expect_code(0);
+    let mut missed = lines_of("bob", 1, MISSED - 1);
+    // Leaves in parts, and counts once.
+    missed.push("x".repeat(60_000));
+    bob.send_lines(&missed, &[]).expect_code(0);
     ann.start_tail(&[]).wait(SOON).expect_code(0);
     let back = wait_for_flight(&server, &ann, 2).stream.expect("it was let in");
     eprintln!("{back:?}, from a place {place}");
@@ -132,6 +137,33 @@ fn a_device_that_was_away_is_told_with_where_it_went_on_and_how_much_it_was_sent
     let told = Process::start(&mut command).wait(SOON).expect_code(0).out;
     let words = format!(", went on after position {place}, {MISSED} entries sent: the client said goodbye after ");
     assert!(told.iter().any(|line| line.contains(&words)), "{words:?} is not in {told:#?}");
+}
+
+#[test]
+fn a_device_whose_history_parted_from_the_servers_is_told_to_go_on_after_what_both_share() {
+    let world = World::new();
+    let mut server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    assert_eq!(ann.read_from_start().texts().len(), 1);
+    ann.start_tail(&[]).wait(SOON).expect_code(0);
+    let shared = ann.status().number("position").expect("it has a place");
+    server.stop();
+    let copy = world.path("copy-of-server");
+    copy_directory(server.data(), &copy);
+    server.restart();
+    bob.send_lines(&lines_of("bob", 1, 5), &[]).expect_code(0);
+    ann.start_tail(&[]).wait(SOON).expect_code(0);
+    assert!(ann.status().number("position") > Some(shared + 4), "ann has what the copy knows nothing of");
+
+    server.stop();
+    copy_directory(&copy, server.data());
+    server.restart();
+    ann.start_tail(&[]).wait(SOON).expect_code(0);
+    // The two before it are in the copy, too.
+    let back = wait_for_flight(&server, &ann, 2).stream.expect("it was let in");
+    eprintln!("{back:?}, and both share {shared}");
+    assert_eq!(back.resumed_from, Some(shared), "not the place that its Hello named: {back:?}");
 }
 
 #[test]
