@@ -116,15 +116,31 @@ impl Shared {
 
     /// Over how long clients should spread their return if this server is gone without a word.
     pub(crate) fn return_spread_ms(&self) -> u32 {
-        const ADMITTED_PER_MS: u32 = 4;
-        const SMALL: u32 = 1_000;
-        match self.services.door.connections() {
-            few if few < SMALL => 0,
-            many => many / ADMITTED_PER_MS,
-        }
+        return_spread_ms(self.services.door.connections())
+    }
+}
+
+/// A small server can take all of them back at once; a larger one so many a millisecond.
+fn return_spread_ms(connections: u32) -> u32 {
+    const ADMITTED_PER_MS: u32 = 4;
+    const SMALL: u32 = 1_000;
+    match connections {
+        few if few < SMALL => 0,
+        many => many / ADMITTED_PER_MS,
     }
 }
 
 /// Too much waits for the sequencer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overloaded;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_with_a_thousand_connections_asks_for_a_millisecond_of_spread_for_every_four() {
+        let asked = [0, 1, 999, 1_000, 1_003, 1_004, 10_000, 1_000_000, u32::MAX].map(return_spread_ms);
+        assert_eq!(asked, [0, 0, 0, 250, 250, 251, 2_500, 250_000, u32::MAX / 4]);
+    }
+}

@@ -31,6 +31,8 @@ pub(crate) struct Client {
     /// What the process was told since it started.
     pub(crate) answered: BTreeMap<u32, Result<(), wire::RequestError>>,
     pub(crate) drops: Vec<(Instant, Cause)>,
+    /// When it began to connect, each time.
+    pub(crate) tries: Vec<Instant>,
     /// What the flight recorder said last of each link of this process.
     pub(crate) flights: BTreeMap<u64, Flight>,
     /// All operations that `append` accepted, in order.
@@ -62,6 +64,7 @@ impl World {
             frozen: false,
             answered: BTreeMap::new(),
             drops: Vec::new(),
+            tries: Vec::new(),
             flights: BTreeMap::new(),
             made,
         });
@@ -247,6 +250,7 @@ impl World {
             Event::Connect => {
                 let attempt = self.number();
                 self.clients[client].attempt = Some(attempt);
+                self.clients[client].tries.push(self.now);
                 let after = self.weather.latency.draw(&mut self.random) * 2;
                 self.later(after, Task::Opened { client, attempt });
             }

@@ -168,6 +168,45 @@ fn a_busy_client_notices_a_cut_in_any_direction_as_soon_as_an_idle_one_that_asks
 }
 
 #[test]
+fn the_server_lets_a_client_go_three_seconds_after_entries_went_out_on_a_line_cut_in_any_direction() {
+    const PACE: Duration = Duration::from_millis(10);
+    for_each_seed(0..100, |seed| {
+        let (mut world, ann) = idle_client(seed);
+        let bob = world.add_client("bob");
+        let lobby = world.enter(bob, "lobby");
+        come_to_rest(&mut world);
+        // All is acknowledged, and neither the idle bound nor an idle ping is near enough to come first.
+        let idle = world.random.ms(50, 10_000);
+        world.run_for(idle);
+        let wire = world.clients[ann].wire.expect("ann is online");
+        let carried = |world: &World| world.wires.get(&wire).map_or(0, |wire| wire.up.carried);
+        let (up, down) = [(true, true), (true, false), (false, true)][world.random.below(3)];
+        let busy = world.random.percent(50);
+        world.cut(ann, up, down, false);
+        world.send_entered(bob, lobby, 20);
+        let (asked, mut heard, mut from_ann) = (world.now, world.now, carried(&world));
+        while world.server.conns.contains_key(&wire) {
+            assert!(world.now.since(asked) < 3 * ACTIVE_BOUND, "a dead line is not noticed");
+            if busy {
+                world.send_entered(bob, lobby, 20);
+            }
+            world.run_until(PACE, |world| !world.server.conns.contains_key(&wire));
+            let now_from_ann = carried(&world);
+            // What she pings for herself does arrive, if only the other direction is cut.
+            if !up && now_from_ann > from_ann {
+                (heard, from_ann) = (world.now, now_from_ann);
+            }
+        }
+        let (took, silent) = (world.now.since(asked), world.now.since(heard));
+        assert!(silent <= ACTIVE_BOUND + SETTLING, "up {up}, down {down}, busy {busy}: let go after {silent:?}");
+        assert!(took >= ACTIVE_BOUND, "up {up}, down {down}, busy {busy}: let go after {took:?} already");
+        come_to_rest(&mut world);
+        check_operations(&world);
+        check_streams(&world);
+    });
+}
+
+#[test]
 fn a_client_that_stood_still_knows_it_whether_the_line_outlived_that_or_not() {
     for_each_seed(0..300, |seed| {
         let (mut world, client) = idle_client(seed);

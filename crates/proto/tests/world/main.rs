@@ -17,3 +17,4 @@ mod restored;
 mod returning;
 mod server;
 mod sim;
+mod spread;

@@ -80,6 +80,8 @@ pub(crate) struct Server {
     pub(crate) queue_max: usize,
     /// Reads of the log that connections asked for.
     pub(crate) reads: usize,
+    /// What its `Welcome` asks of clients that lose it without a word.
+    pub(crate) return_spread_ms: u32,
 }
 
 impl Disk {
@@ -165,6 +167,7 @@ impl Server {
             holds_name_any: false,
             queue_max: usize::MAX,
             reads: 0,
+            return_spread_ms: 0,
         }
     }
 
@@ -319,7 +322,7 @@ impl World {
         let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub) else { return };
         let Some(account) = conn.admitted else { return };
         let mut out = Vec::new();
-        let admission = Admission { account, return_spread_ms: 0, now_ms };
+        let admission = Admission { account, return_spread_ms: self.server.return_spread_ms, now_ms };
         conn.core.handle_admitted(self.now, &admission, hub, &mut out);
         self.push(wire, false, &out);
         self.drive_conn(wire);
