@@ -80,7 +80,7 @@ impl Flight {
 
     /// Whether the line was lost although nobody wanted that and the program went on.
     pub fn is_drop(&self) -> bool {
-        let wanted = [Cause::StoppedByUser.name(), PROCESS_ENDED];
+        let wanted = [Cause::StoppedByUser.name(), Cause::NewDevice.name(), PROCESS_ENDED];
         self.loss.as_ref().is_some_and(|loss| !wanted.contains(&loss.cause.as_str()))
     }
 

@@ -61,6 +61,8 @@ pub enum Cause {
     AnotherServer,
     /// The user, or the program, stopped the link.
     StoppedByUser,
+    /// This profile goes on as a new device, which introduces itself on a link of its own.
+    NewDevice,
 
     // -- what the peer said, or did not
     /// The connection ended in good order, but without a `Bye`.
@@ -174,7 +176,7 @@ impl Cause {
     /// What follows from it.
     pub fn next_step(&self) -> NextStep {
         match self {
-            Self::WokeFromSleep => NextStep::Now,
+            Self::WokeFromSleep | Self::NewDevice => NextStep::Now,
             Self::Bye { retry_after_ms, .. }
             | Self::Draining { retry_after_ms }
             | Self::Overloaded { retry_after_ms } => match *retry_after_ms {
@@ -233,6 +235,7 @@ impl Cause {
             | Self::ProtocolError(_)
             | Self::AnotherServer
             | Self::StoppedByUser
+            | Self::NewDevice
             | Self::Bye { .. }
             | Self::Draining { .. }
             | Self::Overloaded { .. }
@@ -267,6 +270,7 @@ impl Cause {
             Self::HandshakeTimedOut => "handshake_timed_out",
             Self::AnotherServer => "another_server",
             Self::StoppedByUser => "stopped_by_user",
+            Self::NewDevice => "new_device",
             Self::ClosedByPeer => "closed_by_peer",
             Self::Bye { reason, .. } => reason.name(),
             Self::Draining { .. } => "draining",
@@ -345,6 +349,7 @@ impl fmt::Display for Cause {
             Self::HandshakeTimedOut => "the handshake took too long",
             Self::AnotherServer => "this is another server than the one this profile belongs to",
             Self::StoppedByUser => "stopped by the user",
+            Self::NewDevice => "this profile goes on as a new device",
             Self::ClosedByPeer => "the other side closed the connection",
             Self::Bye { reason, .. } => reason.words(),
             Self::Draining { retry_after_ms } => return come_back(f, "the server is shutting down", *retry_after_ms),
@@ -508,6 +513,7 @@ mod tests {
             Cause::HandshakeTimedOut,
             Cause::AnotherServer,
             Cause::StoppedByUser,
+            Cause::NewDevice,
             Cause::ClosedByPeer,
         ];
         all.extend((0..).map_while(|n| ByeReason::try_from(n).ok()).map(|reason| Cause::from_bye(reason, 0)));
@@ -570,7 +576,7 @@ mod tests {
         let all = every_cause();
         let names: BTreeSet<_> = all.iter().map(Cause::name).collect();
         let words: BTreeSet<_> = all.iter().map(ToString::to_string).collect();
-        assert_eq!((all.len(), names.len(), words.len()), (34, 34, 34));
+        assert_eq!((all.len(), names.len(), words.len()), (35, 35, 35));
         assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
         assert!(words.iter().all(|words| words.is_ascii() && !words.ends_with('.')));
     }

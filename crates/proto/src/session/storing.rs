@@ -85,7 +85,7 @@ impl Session {
             }
             // What was said on this link was said by who we were; who we are now introduces itself.
             Line::Up(_) => {
-                self.record_loss(now, &Cause::Superseded);
+                self.record_loss(now, if new_device { &Cause::NewDevice } else { &Cause::Superseded });
                 self.reconnect.handle_replaced();
                 self.events.push_back(Event::Close);
                 self.connect();
