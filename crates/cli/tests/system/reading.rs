@@ -3,7 +3,7 @@
 use std::io::{PipeReader, PipeWriter, Write as _};
 use std::process::{Child, Stdio};
 
-use crate::rig::{Log, Member, ROOM, SOON, Stopwatch, World, command, lines_of, wait_until};
+use crate::rig::{Lines, Log, Member, Printed, ROOM, SOON, Stopwatch, World, command, lines_of, wait_until};
 
 #[test]
 fn a_tail_goes_on_after_the_last_message_that_it_printed() {
@@ -75,10 +75,45 @@ fn a_tail_whose_reader_has_paused_hears_an_interrupt_and_its_time_limit() {
     assert_eq!(bob.start_tail(&[]).wait(SOON).expect_code(0).out.len(), lines.len(), "nothing counts as printed");
 }
 
+#[test]
+fn a_tail_whose_reader_pauses_over_a_drop_prints_every_line_once_when_it_is_read_again() {
+    let world = World::new();
+    let mut server = world.serve();
+    let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
+    let say = |first| {
+        let sent = ann.send_lines(&lines_of("ann", first, 3), &["--json"]).expect_code(0);
+        Printed::of_lines(&sent.out)[2].position
+    };
+    say(0);
+    let ((reader, out), (_says, err)) = (full_pipe(), std::io::pipe().expect("a pipe"));
+    let mut tail = start_tail(&bob, &["--json"], &out, &err);
+    wait_until("it waits for its reader", SOON, || prints_in_vain(tail.id()).then_some(()));
+    bob.wait_until_online(SOON);
+    let last = say(3);
+    let is_stored = || bob.status().number("position").filter(|&place| place >= last);
+    wait_until("its place moves though its reader does not", SOON, is_stored);
+    server.kill();
+    wait_until("it knows of the loss", SOON, || bob.status().drops().first().map(|_| ()));
+    server.restart();
+    say(6);
+    bob.wait_until_online(SOON);
+    say(9);
+    assert!(prints_in_vain(tail.id()), "nothing was read meanwhile");
+
+    let read = Lines::read(reader);
+    assert!(read.wait_for_count(PIPE_BYTES + 12, SOON), "{} lines", read.count() - PIPE_BYTES);
+    command("kill", &["-INT", &tail.id().to_string()]);
+    assert_eq!(exit_code(&mut tail), Some(130));
+    let printed: Vec<String> = read.so_far().into_iter().filter(|line| !line.is_empty()).collect();
+    assert_eq!(Log::of_lines(&printed).texts(), lines_of("ann", 0, 12));
+    assert_eq!(bob.start_tail(&[]).wait(SOON).expect_code(0).out, [""; 0], "nor is anything printed again later");
+}
+
+/// What a pipe holds: pipe(7).
+const PIPE_BYTES: usize = 65_536;
+
 /// A pipe that takes nothing more until somebody reads.
 fn full_pipe() -> (PipeReader, PipeWriter) {
-    /// What a pipe holds: pipe(7).
-    const PIPE_BYTES: usize = 65_536;
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     writer.write_all(&[b'\n'; PIPE_BYTES]).expect("so much fits");
     (reader, writer)

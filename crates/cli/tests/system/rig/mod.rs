@@ -24,6 +24,7 @@ pub(crate) use clock::{Stopwatch, pause, wait_until};
 pub(crate) use crowd::Crowd;
 pub(crate) use feeder::Feeder;
 pub(crate) use impostor::{Impostor, Manner};
+pub(crate) use lines::Lines;
 pub(crate) use log::{Log, Printed, assert_stored};
 pub(crate) use member::Member;
 pub(crate) use memory::{MemoryPeak, anonymous_bytes};
