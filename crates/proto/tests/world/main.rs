@@ -7,6 +7,7 @@ mod credit;
 mod delivery;
 mod field;
 mod holds;
+mod lanes;
 mod liveness;
 mod oracle;
 mod pipe;
