@@ -157,7 +157,7 @@ impl World {
         let Some(session) = &mut there.session else { return };
         if self.server.is_up() {
             let wire = attempt;
-            let pipe = || Pipe::new(self.weather.socket_bytes, self.now);
+            let pipe = || Pipe::new(self.weather.socket_bytes, self.weather.bytes_per_second, self.now);
             self.wires.insert(wire, Wire { client, up: pipe(), down: pipe() });
             there.wire = Some(wire);
             session.handle_opened(self.now);
@@ -222,9 +222,14 @@ impl World {
     }
 
     pub(crate) fn client_timer(&mut self, client: usize) {
-        if let Some(session) = &mut self.clients[client].session
+        let there = &mut self.clients[client];
+        if let Some(session) = &mut there.session
             && session.poll_timeout().is_some_and(|(at, _)| at <= self.now)
         {
+            let wire = there.wire.and_then(|wire| self.wires.get(&wire));
+            if let Some((queued_bytes, rate)) = wire.and_then(|wire| wire.up.line()) {
+                session.handle_line(queued_bytes, rate);
+            }
             session.handle_timeout(self.now);
             self.drive_client(client);
         }

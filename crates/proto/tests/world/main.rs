@@ -13,6 +13,7 @@ mod oracle;
 mod pipe;
 mod profile;
 mod random;
+mod rate;
 mod refusals;
 mod restored;
 mod returning;

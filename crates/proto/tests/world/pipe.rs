@@ -20,6 +20,9 @@ pub(crate) struct Pipe {
     in_flight: VecDeque<(Instant, Piece)>,
     bytes: usize,
     capacity: usize,
+    bytes_per_second: Option<u64>,
+    /// When the last byte that waits for its turn will have left.
+    idle_from: Instant,
     last_arrival: Instant,
     /// Nothing that is pushed from now on arrives.
     dead: bool,
@@ -27,19 +30,48 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    pub(crate) fn new(capacity: usize, now: Instant) -> Self {
-        Self { in_flight: VecDeque::new(), bytes: 0, capacity, last_arrival: now, dead: false, carried: 0 }
+    pub(crate) fn new(capacity: usize, bytes_per_second: Option<u64>, now: Instant) -> Self {
+        Self {
+            in_flight: VecDeque::new(),
+            bytes: 0,
+            capacity,
+            bytes_per_second,
+            idle_from: now,
+            last_arrival: now,
+            dead: false,
+            carried: 0,
+        }
     }
 
+    /// Whether the driver would add more: not what the line carries in a second is under way, as in `net::Driver`.
     pub(crate) fn has_room(&self) -> bool {
-        self.bytes < self.capacity
+        const UNDER_WAY_BYTES: u64 = 16 * 1024;
+        let is_full = |rate: u64| self.bytes as u64 > rate.max(UNDER_WAY_BYTES);
+        self.bytes < self.capacity && !self.bytes_per_second.is_some_and(is_full)
     }
 
-    pub(crate) fn push(&mut self, at: Instant, bytes: &[u8]) {
+    /// What the sender's system can tell of a line that has a rate: bytes that have not arrived, and the rate.
+    pub(crate) fn line(&self) -> Option<(u64, Option<u64>)> {
+        self.bytes_per_second.map(|rate| (self.bytes as u64, Some(rate).filter(|_| self.arrived() > 0)))
+    }
+
+    pub(crate) fn arrived(&self) -> u64 {
+        self.carried - self.bytes as u64
+    }
+
+    pub(crate) fn push(&mut self, now: Instant, latency: Duration, bytes: &[u8]) {
         self.bytes += bytes.len();
         self.carried += bytes.len() as u64;
+        let left = match self.bytes_per_second {
+            None => now,
+            Some(rate) => {
+                let takes = Duration::from_nanos(bytes.len() as u64 * 1_000_000_000 / rate);
+                self.idle_from = self.idle_from.max(now) + takes;
+                self.idle_from
+            }
+        };
         if !self.dead {
-            self.put(at, Piece::Bytes(bytes.to_vec()));
+            self.put(left + latency, Piece::Bytes(bytes.to_vec()));
         }
     }
 
@@ -50,12 +82,13 @@ impl Pipe {
         }
     }
 
-    /// Some first bytes of what is in flight still arrive, then nothing does; the receiver of a loud cut is told.
+    /// Some first bytes of what is in flight still arrive, then nothing does; the receiver of a loud cut is told. What
+    /// waits for its turn on a line that has a rate stands before the cut: none of it arrives.
     pub(crate) fn cut(&mut self, now: Instant, loud: bool, random: &mut Random) {
         if self.dead {
             return;
         }
-        let mut left = random.below(self.bytes + 1);
+        let mut left = if self.bytes_per_second.is_some() { 0 } else { random.below(self.bytes + 1) };
         let in_flight = std::mem::take(&mut self.in_flight);
         for (at, piece) in in_flight {
             match piece {

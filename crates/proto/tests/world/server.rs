@@ -233,6 +233,9 @@ impl World {
         if let (Some(conn), Some(hub)) = (self.server.conns.get_mut(&wire), &mut self.server.hub)
             && conn.core.poll_timeout().0 <= self.now
         {
+            if let Some((queued_bytes, rate)) = self.wires.get(&wire).and_then(|wire| wire.down.line()) {
+                conn.core.handle_line(queued_bytes, rate);
+            }
             conn.core.handle_timeout(self.now, hub);
             self.drive_conn(wire);
         }

@@ -43,6 +43,8 @@ pub(crate) struct Wire {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Weather {
     pub(crate) latency: Latency,
+    /// A line made now carries no more than this, each way.
+    pub(crate) bytes_per_second: Option<u64>,
     /// Each side's socket holds so many bytes.
     pub(crate) socket_bytes: usize,
     /// Bytes arrive in pieces of this size at most.
@@ -61,6 +63,7 @@ impl Weather {
     /// A good line and quick disks.
     pub(crate) const FAIR: Weather = Weather {
         latency: Latency { from_ms: 1, to_ms: 5 },
+        bytes_per_second: None,
         socket_bytes: 64 * 1024,
         piece_bytes_max: usize::MAX,
         client_sync_ms_max: 2,
@@ -74,6 +77,7 @@ impl Weather {
     pub(crate) fn any(random: &mut Random) -> Weather {
         Weather {
             latency: Latency { from_ms: 1, to_ms: [2, 30, 350][random.below(3)] },
+            bytes_per_second: None,
             socket_bytes: [4 * 1024, 64 * 1024][random.below(2)],
             piece_bytes_max: [60, 1_000, 10_000, usize::MAX][random.below(4)],
             client_sync_ms_max: [1, 20, 400][random.below(3)],
@@ -192,7 +196,7 @@ impl World {
             let most = bytes.len().min(self.weather.piece_bytes_max);
             let size = if self.weather.piece_bytes_max == usize::MAX { most } else { self.random.between(1, most) };
             let (piece, rest) = bytes.split_at(size);
-            pipe.push(self.now + self.weather.latency.draw(&mut self.random), piece);
+            pipe.push(self.now, self.weather.latency.draw(&mut self.random), piece);
             bytes = rest;
         }
     }
