@@ -15,10 +15,14 @@ const REPORT: &str = "target/nextest/ci/junit.xml";
 const SYSTEM_PROGRAMS: [(&str, &str); 4] =
     [("ip", "iproute2"), ("nft", "nftables"), ("strace", "strace"), ("faketime", "faketime")];
 
+/// The groups of `.config/nextest.toml`, one after another: what needs the machine, what waits for bounds to pass, and
+/// what only computes are in nobody's way.
+const GROUPS: [&str; 3] = ["group(=others)", "group(=waiting)", "group(=system)"];
+
 /// Every test of the workspace, documentation tests included.
 pub(crate) fn all(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
     let skips = prepare(workspace)?;
-    let nextest = run_nextest(workspace, &["--workspace"], skips, notes);
+    let nextest = run_groups(workspace, &GROUPS, skips, notes);
     let mut documentation = workspace.cargo(&["test", "--doc", "--workspace", "--locked"]);
     let (lines, doctests) = workspace.follow(&mut documentation, Stream::Output);
     notes.extend(lines.into_iter().filter(|line| line.starts_with("test result:")));
@@ -28,7 +32,7 @@ pub(crate) fn all(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), 
 /// The tests that run whole processes: the target `system` of the command's package.
 pub(crate) fn system(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
     let skips = prepare(workspace)?;
-    run_nextest(workspace, &["--package", "steadfast-cli", "--test", "system"], skips, notes)
+    run_groups(workspace, &GROUPS[1..], skips, notes)
 }
 
 /// Whether a test may step aside.
@@ -51,6 +55,15 @@ fn prepare(workspace: &Workspace) -> Result<Skips, Failure> {
     }
     require_system_programs()?;
     Ok(Skips::Refused)
+}
+
+/// All of them run, whatever becomes of the first.
+fn run_groups(workspace: &Workspace, groups: &[&str], skips: Skips, notes: &mut Vec<String>) -> Result<(), Failure> {
+    let mut all = Ok(());
+    for group in groups {
+        all = all.and(run_nextest(workspace, &["--workspace", "-E", group], skips, notes));
+    }
+    all
 }
 
 fn run_nextest(workspace: &Workspace, which: &[&str], skips: Skips, notes: &mut Vec<String>) -> Result<(), Failure> {

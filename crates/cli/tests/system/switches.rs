@@ -42,7 +42,7 @@ fn only_a_key_that_is_pressed_after_the_question_logs_in_and_a_tail_in_the_backg
     let mut server = world.serve();
     let (ann, bob) = (world.member("ann", &server), world.member("bob", &server));
     let mut front = start_tail_at_a_terminal(&ann, "exec COMMAND");
-    let mut back = start_tail_at_a_terminal(&bob, "set -m; COMMAND & wait");
+    let mut back = start_tail_at_a_terminal(&bob, "set -m; COMMAND & trap 'kill $!; exit' HUP; wait");
     ann.wait_until_online(SOON);
     bob.wait_until_online(SOON);
     let mut keys = front.input();
@@ -63,11 +63,15 @@ fn only_a_key_that_is_pressed_after_the_question_logs_in_and_a_tail_in_the_backg
     // One that its terminal had stopped would carry out nothing.
     bob.order(&["login"]);
     wait_to_show(&back, "online again");
+    // The job of another group goes with its shell, which hears of the terminal's end.
+    let job = bob.status().number("process").expect("the tail drives");
+    drop(back);
+    wait_until("the job has gone", SOON, || (!std::path::Path::new(&format!("/proc/{job}")).exists()).then_some(()));
 }
 
 /// `tail` at a terminal of its own, started by a shell with these words.
 fn start_tail_at_a_terminal(member: &Member, words: &str) -> Process {
-    let tail = member.command("tail", &["--room", ROOM, "--follow", "--auto-login", "off"]);
+    let tail = member.command("tail", &["--room", ROOM, "--follow", "--auto-login", "off", "--timeout", "2m"]);
     let parts = std::iter::once(tail.get_program()).chain(tail.get_args());
     let quoted: Vec<String> = parts.map(|part| format!("'{}'", part.display())).collect();
     let mut command = Command::new("script");
@@ -138,6 +142,10 @@ fn who_takes_the_line_over_leaves_it_as_the_user_did_stopped_or_asking() {
     ann.wait_until_online(SOON);
     // A switch that was changed while the line was used goes with it, too.
     let fourth = ann.start_tail(&["--follow"]);
+    // It prints what the other one has stored: it has looked at that one's status, too.
+    world.member("bob", &server).send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
+    fourth.wait_to_print(1, SOON);
+    pause(Duration::from_millis(300));
     ann.order(&["reconnect", "off"]);
     wait_until("the switch is seen", SOON, || (!ann.status().flag("reconnect")).then_some(()));
     pause(Duration::from_millis(200));
