@@ -216,6 +216,7 @@ fn take(client: TcpStream, shared: &Arc<Shared>, threads: &mut Vec<JoinHandle<()
         pause(LOOK);
     }
     client.set_nonblocking(false).expect("it is a socket");
+    // Where it can't be switched off the line is only slower.
     client.set_nodelay(true).ok();
     let mute = shared.mute.load(Ordering::Relaxed);
     let server = if mute { None } else { TcpStream::connect(&shared.server).ok() };
