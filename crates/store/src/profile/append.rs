@@ -42,6 +42,7 @@ impl Profile {
             appending.standing.save(&transaction)?;
         }
         transaction.commit()?;
+        self.doubted = false;
         Ok(queued)
     }
 }

@@ -47,6 +47,7 @@ impl Profile {
         let transaction = immediate(&mut self.connection)?;
         let stored = apply_within(&transaction, changes, at_ms, fresh_ids)?;
         transaction.commit()?;
+        self.doubted = false;
         Ok(stored)
     }
 }

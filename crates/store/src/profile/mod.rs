@@ -48,8 +48,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use steadfast_proto::ids::{AccountId, DeviceId, Place};
 use steadfast_proto::names;
 
-use crate::SqliteError;
 use crate::sqlite;
+use crate::{SqliteError, SqliteErrorKind};
 
 pub use aside::AsideMessage;
 pub use error::{AppendError, ApplyError, ProfileError};
@@ -81,6 +81,8 @@ pub struct Profile {
     writing: Option<Arc<File>>,
     /// After a failed write or sync this handle writes no more: that it works again would prove nothing.
     failed: Option<ProfileError>,
+    /// Whether the last write failed though there was room a moment later: see [`Profile::failed_write`].
+    doubted: bool,
     /// See [`Profile::settle_unsynced`].
     settled: bool,
     /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
@@ -156,7 +158,7 @@ impl Profile {
     fn new(dir: &Path, connection: Connection, live: Live, writing: Option<Arc<File>>) -> Profile {
         let directory = dir.to_owned();
         let rewind_seen = Cell::new(0);
-        Profile { directory, connection, live, writing, failed: None, settled: false, rewind_seen }
+        Profile { directory, connection, live, writing, failed: None, doubted: false, settled: false, rewind_seen }
     }
 
     fn check_name(self, asked: &str) -> Result<Profile, ProfileError> {
@@ -213,12 +215,19 @@ impl Profile {
         Ok(WritingTurn(Arc::clone(writing)))
     }
 
-    /// What an error of a write means.
+    /// What an error of a write means. One after which there is room may still have met a used-up quota that was
+    /// raised since; all of it is rolled back, so the first of a row may be tried again.
     fn failed_write(&mut self, error: ProfileError) -> ProfileError {
+        let write = matches!(&error, ProfileError::Sqlite(error) if error.kind() == SqliteErrorKind::WriteFailed);
         let error = error.located(&self.directory);
-        if matches!(error, ProfileError::DiskFailed { .. }) {
-            self.failed = Some(error.clone());
+        if !matches!(error, ProfileError::DiskFailed { .. }) {
+            return error;
         }
+        if write && !std::mem::replace(&mut self.doubted, true) {
+            tracing::warn!(%error, "a write failed though there is room: it is tried once more");
+            return ProfileError::DiskFull { dir: self.directory.clone() };
+        }
+        self.failed = Some(error.clone());
         error
     }
 

@@ -34,7 +34,7 @@ pub use index::Folder;
 pub use reader::Reader;
 pub use state::{Put, Table};
 
-use crate::sqlite::SqliteError;
+use crate::sqlite::{SqliteError, SqliteErrorKind};
 use open::DirectoryLock;
 use unfolded::{RecentChunk, Unfolded};
 
@@ -47,6 +47,8 @@ pub struct Store {
     /// The term of the last entry.
     term: Option<Term>,
     sync_failed: bool,
+    /// Whether the last commit failed though there was room a moment later.
+    doubted: bool,
     lock: Arc<DirectoryLock>,
 }
 
@@ -132,13 +134,25 @@ impl Store {
         }
         let head = log::check(commit, self.head())?;
         if let Err(error) = self.write(commit, head) {
-            let error = CommitError::sqlite(&self.directory, error);
-            self.sync_failed = error == CommitError::SyncFailed;
-            return Err(error);
+            return Err(self.failed(error));
         }
+        self.doubted = false;
         let recent = self.with_terms(commit);
         self.unfolded.append(recent);
         Ok(())
+    }
+
+    /// What an error of a commit means. One after which there is room may still have met a used-up quota that was raised
+    /// since; all of it is rolled back, so the first of a row may be tried again.
+    fn failed(&mut self, error: SqliteError) -> CommitError {
+        let write = error.kind() == SqliteErrorKind::WriteFailed;
+        let error = CommitError::sqlite(&self.directory, error);
+        if write && error != CommitError::Full && !std::mem::replace(&mut self.doubted, true) {
+            tracing::warn!(%error, "a write failed though there is room: it is tried once more");
+            return CommitError::Full;
+        }
+        self.sync_failed = error == CommitError::SyncFailed;
+        error
     }
 
     /// Calls `each` with the key and the value of every row of a state table, in order of the keys, until it fails.

@@ -39,7 +39,7 @@ pub(super) fn open(directory: PathBuf, fresh_log_id: LogId) -> Result<(Store, Re
     let unfolded = Arc::new(Unfolded::new(recovered.head, applied));
     let folder = Folder::new(index, Arc::clone(&unfolded), Arc::clone(&lock));
     let term = recovered.term_at(recovered.head);
-    let store = Store { log: connection, directory, folder, unfolded, term, sync_failed: false, lock };
+    let store = Store { log: connection, directory, folder, unfolded, term, sync_failed: false, doubted: false, lock };
     read_unfolded(&store, &recovered, applied)?;
     Ok((store, recovered))
 }

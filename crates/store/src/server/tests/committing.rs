@@ -79,6 +79,17 @@ fn after_a_failed_sync_no_commit_is_taken() {
 }
 
 #[test]
+fn a_failed_write_is_tried_again_once_since_a_quota_may_have_been_raised() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut store, _) = open_in(directory.path());
+    let write = || rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_WRITE), None);
+    assert_eq!(store.failed(write().into()), CommitError::Full);
+    commit_singles(&mut store, 1);
+    assert_eq!(store.failed(write().into()), CommitError::Full, "the one between them worked");
+    assert!(matches!(store.failed(write().into()), CommitError::Other(_)));
+}
+
+#[test]
 fn a_commit_that_does_not_follow_the_head_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut store, _) = open_in(directory.path());
