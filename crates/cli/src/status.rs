@@ -114,7 +114,7 @@ pub(crate) async fn standing(directory: &Path, profile: &Profile) -> Result<(Opt
 
 fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Status) -> Result<Report, ProfileError> {
     let identity = profile.identity()?;
-    let drops = Flight::all(profile.live(), FLIGHTS_MAX)?;
+    let drops = Flight::all(profile, FLIGHTS_MAX)?;
     // A try is under way, or to come, while the line is down and wanted.
     let silent = told.cause.as_deref() == Some(HOLDER_SILENT);
     let tries = !told.is_online() && !told.is_stopped() && !told.asks_login && !silent && process.is_some();

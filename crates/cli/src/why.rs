@@ -27,7 +27,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Exit> {
     let profile = open_existing(&options.client)?;
-    let flights = Flight::all(profile.live(), FLIGHTS_MAX).map_err(Exit::failed)?;
+    let flights = Flight::all(&profile, FLIGHTS_MAX).map_err(Exit::failed)?;
     let told: Vec<(&Flight, &Loss)> = flights
         .iter()
         .filter(|flight| flight.is_drop() || flight.is_unfinished())

@@ -9,7 +9,7 @@ use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
 use steadfast_proto::session::{Begin, Request};
 use steadfast_store::profile::{
-    Fresh, LineKey, NewBody, NewOp, Profile, Queued, RoomInfo, SettledOutcome, StoredMessage, Target,
+    Fresh, LineKey, NewBody, NewOp, Profile, ProfileStore, Queued, RoomInfo, SettledOutcome, StoredMessage, Target,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -78,8 +78,8 @@ impl Client {
         let writing = Profile::open(&directory, &options.name, Some(&fresh))?;
         let reading = Profile::open(&directory, &options.name, Some(&fresh))?;
         let notices_before = reading.notices_after(0)?.last().map_or(0, |notice| notice.number);
-        let (writer, writer_thread) = Keeper::start(writing, "profile")?;
-        let (reader, reader_thread) = Keeper::start(reading, "profile-read")?;
+        let (writer, writer_thread) = Keeper::start(Box::new(writing), "profile")?;
+        let (reader, reader_thread) = Keeper::start(Box::new(reading), "profile-read")?;
         let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
         let (status_sender, status) = watch::channel(Status::offline());
         let (changed_sender, changed) = watch::channel(0);
@@ -165,7 +165,7 @@ impl Client {
     /// Runs something on the profile, on a thread where it may block. Cancel-safe, but what has begun is finished.
     pub async fn read<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Profile) -> T + Send + 'static,
+        job: impl FnOnce(&mut dyn ProfileStore) -> T + Send + 'static,
     ) -> Result<T, WaitError> {
         Ok(self.reader.run(job).await?)
     }
@@ -232,7 +232,7 @@ impl Client {
     /// What the flight recorder kept of the last links of this profile, in the order in which they came up.
     /// Cancel-safe.
     pub async fn flights(&self, limit: usize) -> Result<Vec<Flight>, WaitError> {
-        Ok(self.read(move |profile| Flight::all(profile.live(), limit)).await??)
+        Ok(self.read(move |profile| Flight::all(profile, limit)).await??)
     }
 
     /// Says goodbye to the server, lets what arrived be stored, and waits for the profile's threads.

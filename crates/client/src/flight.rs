@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use steadfast_net::clock::wall_ms;
 use steadfast_proto::session::{self, Cause};
 use steadfast_proto::time::Instant;
-use steadfast_store::profile::{FlightRow, Live, ProfileError};
+use steadfast_store::profile::{FlightRow, ProfileError, ProfileStore};
 
 /// The cause of a loss that nobody saw: the program ended without a goodbye.
 const PROCESS_ENDED: &str = "process_ended";
@@ -94,8 +94,8 @@ impl Flight {
     ///
     /// # Errors
     /// The profile can't be read.
-    pub fn all(live: &Live, limit: usize) -> Result<Vec<Self>, ProfileError> {
-        Ok(live.flights(limit)?.iter().filter_map(Self::read).collect())
+    pub fn all(profile: &dyn ProfileStore, limit: usize) -> Result<Vec<Self>, ProfileError> {
+        Ok(profile.flights(limit)?.iter().filter_map(Self::read).collect())
     }
 
     fn read(row: &FlightRow) -> Option<Self> {
@@ -103,18 +103,18 @@ impl Flight {
     }
 
     /// Keeps it, in place of what was kept of the same link.
-    pub(crate) fn keep(&self, live: &Live, process: u64, link: u64) -> Result<(), ProfileError> {
+    pub(crate) fn keep(&self, profile: &dyn ProfileStore, process: u64, link: u64) -> Result<(), ProfileError> {
         // A value of plain fields can always be written.
         let json = serde_json::to_string(self).unwrap_or_default();
-        live.set_flight(&FlightRow { process, link, json })
+        profile.set_flight(&FlightRow { process, link, json })
     }
 
     /// For a process that has just got online first: what the process before it left open ends here.
-    pub(crate) fn finish_earlier(live: &Live, process: u64, at_ms: u64) -> Result<(), ProfileError> {
-        for row in live.flights(usize::MAX)?.iter().filter(|row| row.process != process) {
+    pub(crate) fn finish_earlier(profile: &dyn ProfileStore, process: u64, at_ms: u64) -> Result<(), ProfileError> {
+        for row in profile.flights(usize::MAX)?.iter().filter(|row| row.process != process) {
             let Some(mut flight) = Self::read(row) else { continue };
             if flight.finish(at_ms) {
-                flight.keep(live, row.process, row.link)?;
+                flight.keep(profile, row.process, row.link)?;
             }
         }
         Ok(())

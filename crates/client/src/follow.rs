@@ -77,7 +77,7 @@ impl<'d> Following<'d> {
         let directory = self.driving.directory.clone();
         let called = self.call.iter().map(|call| call.number);
         let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).chain(called).collect();
-        let looked = self.driving.live.run(move |profile| -> Result<Look, ProfileError> {
+        let looked = self.driving.live.run_on_disk(move |profile| -> Result<Look, ProfileError> {
             let live = profile.live();
             if let Some(lock) = DriverLock::try_take(&directory)? {
                 let status = live.status()?;
@@ -205,7 +205,7 @@ impl<'d> Following<'d> {
     }
 
     async fn want(&self, want: Want) -> Result<u64, ProfileError> {
-        let number = self.driving.live.run(move |profile| profile.live().ask(want, wall_ms())).await;
+        let number = self.driving.live.run_on_disk(move |profile| profile.live().ask(want, wall_ms())).await;
         wake::call(&self.driving.directory);
         number.unwrap_or(Ok(0))
     }
@@ -225,7 +225,7 @@ impl<'d> Following<'d> {
             Answer::Is(text) => drop(asked.send(crate::hold::answer_of_text(&text))),
             Answer::Gone | Answer::Waiting => self.hand_over(Command::Ask(request, asked)).await,
         }
-        self.driving.live.start_job(move |profile| profile.live().forget(number)).await.ok();
+        self.driving.live.start_on_disk(move |profile| profile.live().forget(number)).await.ok();
     }
 
     /// What was handed over and not answered is asked by whoever drives next.

@@ -119,7 +119,9 @@ impl<'d> Holding<'d> {
         let ear = Ear::listen(&driving.directory);
         let ear = ear.inspect_err(|error| tracing::debug!(%error, "no wake socket: polling")).ok();
         let resume = driving.keeper.run(|profile| {
-            profile.live().release_wants()?;
+            if let Some(profile) = profile.on_disk() {
+                profile.live().release_wants()?;
+            }
             profile.resume()
         });
         let resume = resume.await.map_err(|_| OpenError::System("the profile's thread ended".to_owned()))??;

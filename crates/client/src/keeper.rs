@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use steadfast_store::profile::Profile;
+use steadfast_store::profile::{Profile, ProfileStore};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Semaphore, oneshot};
@@ -20,7 +20,7 @@ const CALLER_JOBS_MAX: usize = 1_024;
 /// a time, and an answer for each wish that it read (1,000 are kept) or has open (256); the rest is for drops.
 const LINK_JOBS_MAX: usize = 2_048;
 
-type Job = Box<dyn FnOnce(&mut Profile) + Send>;
+type Job = Box<dyn FnOnce(&mut dyn ProfileStore) + Send>;
 
 /// Gives jobs to the thread; clones give to the same one. The thread ends with
 /// the last of them, or when it is stopped.
@@ -37,13 +37,13 @@ pub(crate) struct Keeper {
 pub(crate) struct Closed;
 
 impl Keeper {
-    pub(crate) fn start(mut profile: Profile, name: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
+    pub(crate) fn start(mut profile: Box<dyn ProfileStore>, name: &str) -> Result<(Self, JoinHandle<()>), OpenError> {
         let (jobs, mut waiting) = channel::<Job>(CALLER_JOBS_MAX + LINK_JOBS_MAX);
         let stopping = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stopping);
         let run = move || {
             while let Some(job) = next(&mut waiting, &stopped) {
-                job(&mut profile);
+                job(profile.as_mut());
             }
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -55,7 +55,7 @@ impl Keeper {
     /// once if the thread has ended or the places are taken.
     pub(crate) fn start_job<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Profile) -> T + Send + 'static,
+        job: impl FnOnce(&mut dyn ProfileStore) -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (done, result) = oneshot::channel();
         // One that is not taken in drops `done`, and the receiver learns of it.
@@ -66,11 +66,26 @@ impl Keeper {
         result
     }
 
+    /// The same on a profile that other processes use, too; the receiver is closed at once where this is none.
+    pub(crate) fn start_on_disk<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Profile) -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (done, result) = oneshot::channel();
+        self.take_in(Box::new(move |profile| {
+            if let Some(profile) = profile.on_disk() {
+                // As above.
+                done.send(job(profile)).ok();
+            }
+        }));
+        result
+    }
+
     /// Waits for a place and runs a job. Cancel-safe: a job that was not taken in is never begun, one that was is
     /// finished.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Profile) -> T + Send + 'static,
+        job: impl FnOnce(&mut dyn ProfileStore) -> T + Send + 'static,
     ) -> Result<T, Closed> {
         let place = Arc::clone(&self.callers).acquire_owned().await.map_err(|_| Closed)?;
         let result = self.start_job(move |profile| {
@@ -78,6 +93,14 @@ impl Keeper {
             job(profile)
         });
         result.await.map_err(|_| Closed)
+    }
+
+    /// The same on a profile that other processes use, too.
+    pub(crate) async fn run_on_disk<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Profile) -> T + Send + 'static,
+    ) -> Result<T, Closed> {
+        self.run(move |profile| profile.on_disk().map(job)).await?.ok_or(Closed)
     }
 
     /// Ends the thread after what it was given; whoever comes later finds it closed.
@@ -89,7 +112,7 @@ impl Keeper {
     }
 
     /// Starts a job whose result nobody waits for; whether it was taken in.
-    pub(crate) fn leave(&self, job: impl FnOnce(&mut Profile) + Send + 'static) -> bool {
+    pub(crate) fn leave(&self, job: impl FnOnce(&mut dyn ProfileStore) + Send + 'static) -> bool {
         self.take_in(Box::new(job))
     }
 
@@ -136,7 +159,7 @@ mod tests {
     fn wedged(dir: &std::path::Path) -> (Keeper, JoinHandle<()>, std::sync::mpsc::SyncSender<()>, Arc<AtomicBool>) {
         let fresh = Fresh { device_id: DeviceId([1; 16]), secret: [2; 32], account: AccountId(3) };
         let profile = Profile::open(dir, "ann", Some(&fresh)).expect("a profile");
-        let (keeper, thread) = Keeper::start(profile, "test").expect("a thread");
+        let (keeper, thread) = Keeper::start(Box::new(profile), "test").expect("a thread");
         let (release, released) = sync_channel(1);
         let late = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&late);
@@ -159,7 +182,9 @@ mod tests {
                 let (keeper, done, begun) = (keeper.clone(), Arc::clone(&done), Arc::clone(&begun));
                 callers.spawn(async move {
                     begun.fetch_add(1, Ordering::Relaxed);
-                    let note = move |_: &mut Profile| done.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+                    let note = move |_: &mut dyn ProfileStore| {
+                        done.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+                    };
                     keeper.run(note).await
                 });
             }

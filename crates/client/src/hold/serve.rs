@@ -72,7 +72,7 @@ impl Holding<'_> {
     pub(super) fn keep_flight(&self, flight: &session::Flight) {
         let (kept, process, link) = (Flight::of(flight, BootClock::now()), self.driving.process, flight.link);
         // History for a person: losing a line of it to a full disk is better than stopping for it.
-        drop(self.driving.live.start_job(move |profile| kept.keep(profile.live(), process, link)));
+        drop(self.driving.live.start_job(move |profile| kept.keep(profile, process, link)));
     }
 
     /// Another process called: its rows and its wishes. Never waits: the disk may be slow, and the line is alive.
@@ -84,7 +84,7 @@ impl Holding<'_> {
             return;
         }
         let since = wall_ms().saturating_sub(STALE_MS);
-        self.looking = Some(self.driving.live.start_job(move |profile| profile.live().take_wants(since)));
+        self.looking = Some(self.driving.live.start_on_disk(move |profile| profile.live().take_wants(since)));
     }
 
     pub(super) fn handle_wants(&mut self, wants: Wants) {
@@ -241,7 +241,7 @@ impl Holding<'_> {
 
     fn tell(&self, want: u64, result: Result<(), RequestError>) {
         let text = text_of_answer(result);
-        drop(self.driving.live.start_job(move |profile| {
+        drop(self.driving.live.start_on_disk(move |profile| {
             if let Err(error) = profile.live().answer(want, &text) {
                 tracing::warn!(%error, "another process can't be answered");
             }
@@ -271,9 +271,7 @@ impl Holding<'_> {
         let status = self.status();
         if status.is_online() && std::mem::take(&mut self.earlier_is_open) {
             let process = self.driving.process;
-            drop(
-                self.driving.live.start_job(move |profile| Flight::finish_earlier(profile.live(), process, wall_ms())),
-            );
+            drop(self.driving.live.start_job(move |profile| Flight::finish_earlier(profile, process, wall_ms())));
         }
         if self.driving.show(status.clone()) {
             match (&status.cause_text, status.is_online()) {
@@ -338,7 +336,8 @@ impl Holding<'_> {
             // A status that others can't read now is read by them with the next one.
             let taken = self.driving.live.leave(move |profile| {
                 let json = untold.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(Err(error)) = json.map(|json| profile.live().set_status(&json)) {
+                let told = json.zip(profile.on_disk()).map(|(json, profile)| profile.live().set_status(&json));
+                if let Some(Err(error)) = told {
                     tracing::debug!(%error, "the status can't be shown to other processes");
                 }
             });

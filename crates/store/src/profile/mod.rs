@@ -17,6 +17,7 @@ mod append;
 mod apply;
 mod aside;
 mod directory;
+mod disk_store;
 mod diverge;
 mod entry;
 mod error;
@@ -34,6 +35,7 @@ mod row;
 mod schema;
 mod settle;
 mod standing;
+mod store;
 #[cfg(test)]
 mod tests;
 mod wants;
@@ -61,6 +63,7 @@ pub use outbox::{LineKey, NewBody, NewOp, OP_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX
 pub use rooms::RoomInfo;
 pub use settle::SettledOutcome;
 pub use steadfast_proto::session::{Identity, Resume};
+pub use store::ProfileStore;
 pub use wants::{Answer, Want};
 
 const FILE: &str = "profile.sqlite3";

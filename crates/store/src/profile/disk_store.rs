@@ -1,0 +1,111 @@
+//! A profile on a disk is a profile: every call is the method of the same name.
+
+use steadfast_proto::ids::{OperationId, Place, RoomId};
+use steadfast_proto::session::{Change, Identity, Resume, Stored};
+use steadfast_proto::wire;
+
+use super::store::ProfileStore;
+use super::{
+    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, Profile, ProfileError, Queued, RefusedOp,
+    RoomInfo, SettledOutcome, StoredMessage,
+};
+
+impl ProfileStore for Profile {
+    fn identity(&self) -> Result<Identity, ProfileError> {
+        Profile::identity(self)
+    }
+
+    fn resume(&mut self) -> Result<Resume, ProfileError> {
+        Profile::resume(self)
+    }
+
+    fn place(&self) -> Result<Option<Place>, ProfileError> {
+        Profile::place(self)
+    }
+
+    fn append(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError> {
+        Profile::append(self, items)
+    }
+
+    fn apply(
+        &mut self,
+        changes: &[Change],
+        at_ms: u64,
+        fresh_ids: &mut dyn FnMut() -> OperationId,
+    ) -> Result<Stored, ApplyError> {
+        Profile::apply(self, changes, at_ms, fresh_ids)
+    }
+
+    fn outbox_from(
+        &self,
+        after_sequence: u64,
+        bytes_max: usize,
+        rows_max: usize,
+    ) -> Result<Vec<wire::Op>, ProfileError> {
+        Profile::outbox_from(self, after_sequence, bytes_max, rows_max)
+    }
+
+    fn outbox_size(&self) -> Result<(u64, u64), ProfileError> {
+        Profile::outbox_size(self)
+    }
+
+    fn outcomes(&self, ids: &[OperationId]) -> Result<Vec<Option<SettledOutcome>>, ProfileError> {
+        Profile::outcomes(self, ids)
+    }
+
+    fn refused(&self, id: OperationId) -> Result<Option<RefusedOp>, ProfileError> {
+        Profile::refused(self, id)
+    }
+
+    fn notices_after(&self, number: u64) -> Result<Vec<Notice>, ProfileError> {
+        Profile::notices_after(self, number)
+    }
+
+    fn aside(&self, limit: usize) -> Result<Vec<AsideMessage>, ProfileError> {
+        Profile::aside(self, limit)
+    }
+
+    fn rooms(&self) -> Result<Vec<RoomInfo>, ProfileError> {
+        Profile::rooms(self)
+    }
+
+    fn room(&self, room: RoomId) -> Result<Option<RoomInfo>, ProfileError> {
+        Profile::room(self, room)
+    }
+
+    fn room_by_name(&self, name: &str) -> Result<Option<RoomInfo>, ProfileError> {
+        Profile::room_by_name(self, name)
+    }
+
+    fn messages(&self, room: RoomId, from_sequence: u64, limit: usize) -> Result<Vec<StoredMessage>, ProfileError> {
+        Profile::messages(self, room, from_sequence, limit)
+    }
+
+    fn last_messages(&self, room: RoomId, limit: usize) -> Result<Vec<StoredMessage>, ProfileError> {
+        Profile::last_messages(self, room, limit)
+    }
+
+    fn missing(&self, room: RoomId, from: u64, to: u64) -> Result<Option<(u64, u64)>, ProfileError> {
+        Profile::missing(self, room, from, to)
+    }
+
+    fn printed(&self, room: RoomId) -> Result<Option<u64>, ProfileError> {
+        Profile::printed(self, room)
+    }
+
+    fn set_printed(&self, room: RoomId, sequence: u64) -> Result<(), ProfileError> {
+        Profile::set_printed(self, room, sequence)
+    }
+
+    fn set_flight(&self, flight: &FlightRow) -> Result<(), ProfileError> {
+        self.live().set_flight(flight)
+    }
+
+    fn flights(&self, limit: usize) -> Result<Vec<FlightRow>, ProfileError> {
+        self.live().flights(limit)
+    }
+
+    fn on_disk(&self) -> Option<&Profile> {
+        Some(self)
+    }
+}

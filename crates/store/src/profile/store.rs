@@ -1,0 +1,99 @@
+//! What every profile can do, wherever it keeps what it is given.
+//!
+//! [`Profile`](super::Profile) keeps it on a disk and outlasts the process. What is promised here in the words "stored"
+//! and "kept" lasts as long as the implementor says.
+
+use steadfast_proto::ids::{OperationId, Place, RoomId};
+use steadfast_proto::session::{Change, Identity, Resume, Stored};
+use steadfast_proto::wire;
+
+use super::{
+    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, Profile, ProfileError, Queued, RefusedOp,
+    RoomInfo, SettledOutcome, StoredMessage,
+};
+
+/// One device's store. Its calls may block. For one thread at a time.
+pub trait ProfileStore: Send {
+    /// Who this device is.
+    fn identity(&self) -> Result<Identity, ProfileError>;
+
+    /// Where this device stands; of one moment, whoever writes meanwhile.
+    fn resume(&mut self) -> Result<Resume, ProfileError>;
+
+    /// Up to here everything is stored; `None` before the first contact.
+    fn place(&self) -> Result<Option<Place>, ProfileError>;
+
+    /// Queues operations, in this order, with the next sequences. All of them are stored when this returns, or none.
+    fn append(&mut self, items: &[NewOp]) -> Result<Vec<Queued>, AppendError>;
+
+    /// Applies the changes in their order: all of them are stored when this returns, or none. `at_ms` is the device's
+    /// clock; `fresh_ids` draws ids at random, for operations that lead back into rooms that a divergence took away.
+    fn apply(
+        &mut self,
+        changes: &[Change],
+        at_ms: u64,
+        fresh_ids: &mut dyn FnMut() -> OperationId,
+    ) -> Result<Stored, ApplyError>;
+
+    /// The operations behind `after_sequence`, ascending: as many as fit `bytes_max` and `rows_max`, but at least one
+    /// if there is any. `confirmed_through` is left 0.
+    fn outbox_from(
+        &self,
+        after_sequence: u64,
+        bytes_max: usize,
+        rows_max: usize,
+    ) -> Result<Vec<wire::Op>, ProfileError>;
+
+    /// Operations and bytes that wait.
+    fn outbox_size(&self) -> Result<(u64, u64), ProfileError>;
+
+    /// What became of these operations; `None` for those that still wait, and for those of long ago.
+    fn outcomes(&self, ids: &[OperationId]) -> Result<Vec<Option<SettledOutcome>>, ProfileError>;
+
+    /// What was refused under this id.
+    fn refused(&self, id: OperationId) -> Result<Option<RefusedOp>, ProfileError>;
+
+    /// The notices behind `number`, ascending.
+    fn notices_after(&self, number: u64) -> Result<Vec<Notice>, ProfileError>;
+
+    /// The last `limit` messages that were moved aside, in the order in which they went.
+    fn aside(&self, limit: usize) -> Result<Vec<AsideMessage>, ProfileError>;
+
+    /// All rooms, those left too, by name.
+    fn rooms(&self) -> Result<Vec<RoomInfo>, ProfileError>;
+
+    /// One room.
+    fn room(&self, room: RoomId) -> Result<Option<RoomInfo>, ProfileError>;
+
+    /// The room of this name: one that this account is in before one that it was in, a public one before others. The
+    /// account room has no name.
+    fn room_by_name(&self, name: &str) -> Result<Option<RoomInfo>, ProfileError>;
+
+    /// Entries of every kind from one room sequence on, ascending, at most `limit`.
+    fn messages(&self, room: RoomId, from_sequence: u64, limit: usize) -> Result<Vec<StoredMessage>, ProfileError>;
+
+    /// The last messages of a room, ascending: only [`What::Message`](super::What::Message).
+    fn last_messages(&self, room: RoomId, limit: usize) -> Result<Vec<StoredMessage>, ProfileError>;
+
+    /// The first hole among the room sequences `from ..= to`: the first and the last that are missing in a row.
+    fn missing(&self, room: RoomId, from: u64, to: u64) -> Result<Option<(u64, u64)>, ProfileError>;
+
+    /// The last room sequence of this room that this profile printed; `None` if it never printed any.
+    fn printed(&self, room: RoomId) -> Result<Option<u64>, ProfileError>;
+
+    /// Everything of the room up to `sequence` was printed. To be called on the value that the printed messages were
+    /// read from: should histories have parted since that read, the mark goes back with them. It never goes back
+    /// otherwise.
+    fn set_printed(&self, room: RoomId, sequence: u64) -> Result<(), ProfileError>;
+
+    /// Keeps what happened to a link, in place of what was kept of the same one. The last 100 links are kept.
+    fn set_flight(&self, flight: &FlightRow) -> Result<(), ProfileError>;
+
+    /// The last links, in the order in which they came up.
+    fn flights(&self, limit: usize) -> Result<Vec<FlightRow>, ProfileError>;
+
+    /// The profile on a disk, where other processes may use it too; `None` where none can.
+    fn on_disk(&self) -> Option<&Profile> {
+        None
+    }
+}
