@@ -11,6 +11,7 @@ use steadfast_proto::ids::RoomId;
 use super::data_version;
 use super::error::ProfileError;
 use super::number::{from_row, to_row};
+use super::reading;
 use crate::sqlite::{self, Stamp};
 use crate::{SqliteError, SqliteErrorKind};
 
@@ -63,6 +64,8 @@ impl Live {
         }
         let connection = Connection::open_in_memory()?;
         connection.execute_batch(TABLES)?;
+        connection.execute_batch(FLIGHTS)?;
+        connection.execute_batch(reading::TABLE)?;
         Ok(Live { connection })
     }
 
@@ -144,6 +147,7 @@ fn open(path: &Path) -> Result<Connection, SqliteError> {
         Stamp { .. } => return Err(damaged()),
     }
     transaction.execute_batch(FLIGHTS)?;
+    transaction.execute_batch(reading::TABLE)?;
     transaction.commit()?;
     Ok(connection)
 }

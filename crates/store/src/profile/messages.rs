@@ -56,7 +56,7 @@ pub enum What {
     Other,
 }
 
-const MESSAGE: i64 = 1;
+pub(super) const MESSAGE: i64 = 1;
 
 impl Profile {
     /// Entries of every kind from one room sequence on, ascending, at most `limit`.
@@ -192,4 +192,14 @@ fn columns(what: Option<&entry::What>) -> (i64, u64, &[u8], &str) {
 
 fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A column of text as it stands in the store's page, for those who look at many rows and keep few.
+pub(super) fn text_of<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+/// The same for a body.
+pub(super) fn body_of<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r [u8]> {
+    Ok(row.get_ref(column)?.as_blob()?)
 }

@@ -45,7 +45,7 @@ pub(super) fn add_rewind(connection: &Connection, room: RoomId, last: u64) -> ru
     Ok(())
 }
 
-fn set_back(connection: &Connection, room: RoomId, sequence: u64, seen: u64) -> rusqlite::Result<u64> {
+pub(super) fn set_back(connection: &Connection, room: RoomId, sequence: u64, seen: u64) -> rusqlite::Result<u64> {
     let mut statement = connection.prepare_cached("SELECT min(last) FROM rewinds WHERE room = ? AND number > ?")?;
     let lowest: Option<i64> = statement.query_row([to_row(room.0), to_row(seen)], |row| row.get(0))?;
     Ok(lowest.map_or(sequence, |lowest| sequence.min(from_row(lowest))))

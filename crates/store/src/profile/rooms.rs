@@ -89,6 +89,14 @@ pub(super) fn public_room_we_are_in(connection: &Connection, folded: &str) -> ru
     Ok(room.map(|room| RoomId(from_row(room))))
 }
 
+/// The room of this kind and name that this device knows: one that it is in before one that it was in.
+pub(super) fn of_kind(connection: &Connection, kind: RoomKind, folded: &str) -> rusqlite::Result<Option<RoomId>> {
+    let mut statement = connection
+        .prepare_cached("SELECT room FROM rooms WHERE folded = ? AND kind = ? ORDER BY member DESC, room LIMIT 1")?;
+    let room = statement.query_row(params![folded, kind as i32], |row| row.get(0)).optional()?;
+    Ok(room.map(|room| RoomId(from_row(room))))
+}
+
 /// A membership begins: entries behind `base` are for this device from `from_position` on.
 pub(super) fn open_membership(
     connection: &Connection,

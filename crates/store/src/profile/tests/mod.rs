@@ -7,7 +7,10 @@ mod living;
 mod model;
 mod new_device;
 mod opening;
+mod pending;
+mod read_marks;
 mod reading;
+mod searching;
 mod speed;
 
 use std::path::Path;

@@ -79,3 +79,55 @@ fn single_ones() {
     report("apply of 1", entries);
     report("version", version);
 }
+
+/// A million messages of 100 bytes, of which one in 100,000 has the word: in one room, then spread over a hundred.
+#[test]
+#[ignore = "measures, for a release build"]
+fn a_search_over_a_million_messages() {
+    for rooms in [1, 100] {
+        let (_dir, mut profile) = new_profile();
+        let heads = (0..rooms).map(|room| head(RoomId(room), &format!("room{room}"), RoomKind::Public, 0)).collect();
+        apply(&mut profile, &[welcomed(1), Change::FirstHeads { as_of: 10, rooms: heads }]);
+        let filler = "lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam nonumy eirmod ";
+        for batch in 0..1_000_u64 {
+            let said = |n: u64| {
+                let rare = if n.is_multiple_of(100_000) { "Needle" } else { "hay" };
+                let body = Bytes::from(format!("{filler} {rare} {n}"));
+                let what = Said::Message(wire::Message { body, content_type: String::new() });
+                Change::Entry(entry(11 + n, RoomId(n % rooms), 1 + n / rooms, BOB, what))
+            };
+            apply(&mut profile, &(batch * 1_000..(batch + 1) * 1_000).map(said).collect::<Vec<_>>());
+        }
+        let (mut steps, mut from, mut found) = (vec![], Some(SearchFrom::default()), 0);
+        while let Some(next) = from {
+            let step = timed(&mut steps, || profile.search(&Search::new("needle"), next, 20)).expect("a step");
+            found += step.found.len();
+            from = step.next;
+        }
+        assert_eq!(found, 10);
+        println!("{rooms} rooms: {:.0} ms for all", steps.iter().sum::<f64>());
+        report("one step of a search", steps);
+        let mut counts = vec![];
+        for room in 0..rooms {
+            timed(&mut counts, || profile.unread(RoomId(room), "ann")).expect("a count");
+        }
+        report("unread count of a room with all unread", counts);
+    }
+}
+
+#[test]
+#[ignore = "measures, for a release build"]
+fn what_waits_for_a_room_beside_a_full_outbox() {
+    let (_dir, mut profile) = profile_in_lobby();
+    for batch in 0..99 {
+        profile.append(&(0..1_000).map(|n| text(1 + batch * 1_000 + n)).collect::<Vec<_>>()).expect("queued");
+    }
+    let (mut none, mut last) = (vec![], vec![]);
+    for _ in 0..20 {
+        let hall = PendingIn::Public("hall".to_owned());
+        timed(&mut none, || profile.pending(&hall, u64::MAX, 200)).expect("pending");
+        timed(&mut last, || profile.pending(&PendingIn::Room(LOBBY), u64::MAX, 200)).expect("pending");
+    }
+    report("pending of a room for which nothing waits, beside 99,000", none);
+    report("the last 200 of 99,000", last);
+}
