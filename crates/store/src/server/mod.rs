@@ -142,8 +142,8 @@ impl Store {
         Ok(())
     }
 
-    /// What an error of a commit means. One after which there is room may still have met a used-up quota that was raised
-    /// since; all of it is rolled back, so the first of a row may be tried again.
+    /// What an error of a commit means. One after which there is room may still have met a used-up quota that was
+    /// raised since; all of it is rolled back, so the first of a row may be tried again.
     fn failed(&mut self, error: SqliteError) -> CommitError {
         let write = error.kind() == SqliteErrorKind::WriteFailed;
         let error = CommitError::sqlite(&self.directory, error);
