@@ -1,10 +1,14 @@
 //! The workshop: the checks that say whether a change may go in. `cargo xtask help` lists them.
 
+mod api;
 mod gate;
+mod msrv;
 mod named_tests;
+mod outside;
 mod process;
 mod purity;
 mod rust_source;
+mod served;
 mod stages;
 mod suite;
 mod tidy;
@@ -13,7 +17,7 @@ mod use_paths;
 use std::process::ExitCode;
 
 use process::{Failure, Workspace};
-use stages::{E2E, STAGES, Stage};
+use stages::{E2E, STAGES, Stage, WRITE_API};
 
 /// The command line was not understood (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -22,6 +26,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let task = match arguments.as_slice() {
         [task] => task.as_str(),
+        [task, flag] if task == WRITE_API.name && flag == "--write" => {
+            return run(task, std::slice::from_ref(&WRITE_API));
+        }
         [] => return usage("name a task"),
         [_, extra, ..] => return usage(&format!("`{extra}` is one argument too many")),
     };

@@ -84,6 +84,14 @@ impl Workspace {
         &self.root
     }
 
+    /// Where cargo puts what it builds.
+    pub(crate) fn target_directory(&self) -> Result<PathBuf, Failure> {
+        let metadata = self.capture(&mut self.cargo(&["metadata", "--no-deps", "--format-version", "1"]))?;
+        target_directory(&metadata).map(PathBuf::from).ok_or_else(|| {
+            Failure::Findings(vec!["`cargo metadata` names no target directory that could be a path here".to_owned()])
+        })
+    }
+
     /// A cargo command, run from the root.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&self.cargo);
@@ -149,6 +157,14 @@ impl Workspace {
     }
 }
 
+/// The target directory in what `cargo metadata` prints.
+fn target_directory(metadata: &str) -> Option<&str> {
+    let (_, rest) = metadata.split_once("\"target_directory\":\"")?;
+    let (path, _) = rest.split_once('"')?;
+    // A quote or a backslash in it would be escaped.
+    (!path.contains('\\')).then_some(path)
+}
+
 fn pass_on(from: impl Read, mut to: impl Write) -> std::io::Result<Vec<String>> {
     let mut from = BufReader::new(from);
     let mut lines = Vec::new();
@@ -193,6 +209,13 @@ mod tests {
         let lines = pass_on(&b"one\r\ntwo \xff\nthree"[..], &mut seen).unwrap();
         assert_eq!(seen, b"one\r\ntwo \xff\nthree");
         assert_eq!(lines, ["one", "two \u{fffd}", "three"]);
+    }
+
+    #[test]
+    fn the_target_directory_is_found_in_the_metadata() {
+        let metadata = r#"{"workspace_root":"/a","target_directory":"/a b/target","build_directory":"/c"}"#;
+        assert_eq!(target_directory(metadata), Some("/a b/target"));
+        assert_eq!(target_directory(r#"{"target_directory":"/a\"b"}"#), None);
     }
 
     #[test]

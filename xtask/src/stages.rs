@@ -1,7 +1,7 @@
 //! The stages of the gate, in the order in which they run.
 
 use crate::process::{Failure, Workspace};
-use crate::{named_tests, purity, suite, tidy};
+use crate::{api, msrv, named_tests, outside, purity, suite, tidy};
 
 /// One check.
 pub(crate) struct Stage {
@@ -14,20 +14,31 @@ pub(crate) struct Stage {
 }
 
 /// What `cargo xtask ci` runs.
-pub(crate) const STAGES: [Stage; 9] = [
+pub(crate) const STAGES: [Stage; 12] = [
     Stage { name: "fmt", about: "the code is formatted", run: fmt },
     Stage { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
     Stage { name: "docs", about: "the documentation builds without a warning", run: docs },
     Stage { name: "purity", about: "crates/proto has no I/O, clock, randomness or hash order", run: purity::stage },
     Stage { name: "tidy", about: "sizes, left-overs and unexplained allowances in the sources", run: tidy::stage },
     Stage { name: "names", about: "the tests that documents name exist", run: named_tests::stage },
+    Stage { name: "msrv", about: "the oldest compiler is stated, and the one in use", run: msrv::stage },
     Stage { name: "build", about: "every crate and the binary build", run: build },
+    Stage { name: "api", about: "the library's public surface is what docs/api says (--write)", run: api::stage },
+    Stage {
+        name: "outside",
+        about: "programs outside of the workspace build on the library and run",
+        run: outside::stage,
+    },
     Stage { name: "test", about: "every test, and none that steps aside where it must not", run: suite::all },
     Stage { name: "deny", about: "licences, banned crates and sources of the dependencies", run: deny },
 ];
 
 /// The system tests alone.
 pub(crate) const E2E: Stage = Stage { name: "e2e", about: "the system tests alone", run: suite::system };
+
+/// Takes the library's public surface over into `docs/api`.
+pub(crate) const WRITE_API: Stage =
+    Stage { name: "api", about: "the library's public surface is written to docs/api", run: api::write };
 
 fn fmt(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
     workspace.require_cargo("fmt", "`rustup component add rustfmt`")?;
@@ -51,8 +62,10 @@ fn build(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
 
 fn deny(workspace: &Workspace, _: &mut Vec<String>) -> Result<(), Failure> {
     workspace.require_cargo("deny", "`cargo install --locked cargo-deny`, or `bash .ci/run`, which installs it")?;
-    workspace.run(
-        &mut workspace.cargo(&["deny", "--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]),
-        "see deny.toml",
-    )
+    for manifest in ["Cargo.toml", outside::MANIFEST] {
+        let mut deny = workspace.cargo(&["deny", "--locked", "--manifest-path", manifest, "check"]);
+        deny.args(["--hide-inclusion-graph", "licenses", "bans", "sources"]);
+        workspace.run(&mut deny, "see deny.toml")?;
+    }
+    Ok(())
 }
