@@ -1,11 +1,11 @@
 //! `steadfast history`: this device's own store, without the network.
 
 use clap::Args;
+use steadfast::Observer;
 
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
-use crate::status::open_existing;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -22,14 +22,18 @@ pub(crate) struct Options {
     json: bool,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Exit> {
-    let profile = open_existing(&options.client)?;
-    let Some(room) = profile.room_by_name(&options.room).map_err(Exit::failed)? else {
+pub(crate) async fn run(options: &Options) -> Result<(), Exit> {
+    let observer = options.client.client()?.observe().await.map_err(Exit::failed)?;
+    let lines = lines(options, &observer).await;
+    observer.close().await;
+    output::print(&lines?)
+}
+
+async fn lines(options: &Options, observer: &Observer) -> Result<Vec<String>, Exit> {
+    let Some(room) = observer.find_room(&options.room).await.map_err(Exit::failed)? else {
         let message = format!("this device knows no room {:?}; `steadfast tail --room` enters it", options.room);
         return Err(Exit::failed(message));
     };
-    let messages = profile.last_messages(room.room, options.limit).map_err(Exit::failed)?;
-    let lines: Vec<String> =
-        messages.iter().filter_map(|message| output::message_line(&room.name, message, options.json)).collect();
-    output::print(&lines)
+    let messages = observer.last(&room, options.limit).await.map_err(Exit::failed)?;
+    Ok(messages.iter().filter_map(|message| output::message_line(&room.name, message, options.json)).collect())
 }

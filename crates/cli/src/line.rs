@@ -1,14 +1,10 @@
 //! `steadfast line`: tells the process that drives a profile's line what to do with it.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
-use steadfast::Status;
-use steadfast_store::profile::{DriverLock, Want};
+use steadfast::{Observer, Order, OrderError, Status};
 
 use crate::exit::Exit;
 use crate::options::{ClientOptions, Switch};
-use crate::status::{open_existing, standing};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -38,25 +34,21 @@ enum Action {
 
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let order = order(options.action, options.switch)?;
-    let profile = open_existing(&options.client)?;
-    let directory = options.client.client()?.directory();
-    let (process, status) = standing(&directory, &profile).await.map_err(Exit::failed)?;
-    let Some(process) = process else {
-        return Err(Exit::failed("no process of this profile is running: there is no line to be told"));
-    };
-    if let Some(why) = in_vain(options.action, &status, options.client.name()) {
+    let observer = options.client.client()?.observe().await.map_err(Exit::failed)?;
+    let told = tell(&options, &observer, order).await;
+    observer.close().await;
+    told
+}
+
+async fn tell(options: &Options, observer: &Observer, order: Order) -> Result<(), Exit> {
+    let standing = observer.standing().await.map_err(Exit::failed)?;
+    if standing.process.is_none() {
+        return Err(Exit::failed(OrderError::NobodyDrives));
+    }
+    if let Some(why) = in_vain(options.action, &standing.status, options.client.name()) {
         return Err(Exit::failed(why));
     }
-    if steadfast::order_holder(&directory, &profile, order).await.map_err(Exit::failed)? {
-        return Ok(());
-    }
-    // It may have ended meanwhile, which is another matter than not answering.
-    match holder(&directory)? {
-        Some(still) if still == process => {
-            Err(Exit::failed(format!("process {process} holds the profile and does not answer")))
-        }
-        Some(_) | None => Err(Exit::failed(format!("process {process} has ended: try again"))),
-    }
+    observer.order(order).await.map_err(Exit::failed)
 }
 
 /// Why the action would change nothing.
@@ -70,22 +62,18 @@ fn in_vain(action: Action, status: &Status, name: &str) -> Option<String> {
     }
 }
 
-fn holder(directory: &Path) -> Result<Option<u32>, Exit> {
-    DriverLock::holder(directory).map_err(Exit::failed)
-}
-
-fn order(action: Action, switch: Option<Switch>) -> Result<Want, Exit> {
+fn order(action: Action, switch: Option<Switch>) -> Result<Order, Exit> {
     let on = |name| match switch {
         Some(switch) => Ok(switch == Switch::On),
         None => Err(Exit::usage(format!("line {name} needs on or off"))),
     };
     let order = match action {
-        Action::Reconnect => return Ok(Want::Reconnect(on("reconnect")?)),
-        Action::AutoLogin => return Ok(Want::AutoLogin(on("auto-login")?)),
-        Action::Try => Want::TryNow,
-        Action::Stop => Want::Stop,
-        Action::Resume => Want::Resume,
-        Action::Login => Want::LogIn,
+        Action::Reconnect => return Ok(Order::Reconnect(on("reconnect")?)),
+        Action::AutoLogin => return Ok(Order::AutoLogin(on("auto-login")?)),
+        Action::Try => Order::TryNow,
+        Action::Stop => Order::Stop,
+        Action::Resume => Order::Resume,
+        Action::Login => Order::LogIn,
     };
     match switch {
         None => Ok(order),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use steadfast::{KernelLiveness, Schedule};
+use steadfast::{Builder, Client, KernelLiveness, Schedule};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::exit::Exit;
@@ -143,8 +143,8 @@ impl ClientOptions {
         &self.server
     }
 
-    /// What the library is opened with.
-    pub(crate) fn client(&self) -> Result<steadfast::Options, Exit> {
+    /// The client, or the look at a profile, that the flags describe.
+    pub(crate) fn client(&self) -> Result<Builder, Exit> {
         let server = match self.server.split_once("://") {
             None => self.server.as_str(),
             Some(("tcp", address)) => address,
@@ -155,20 +155,22 @@ impl ClientOptions {
         if self.idle_bound < self.active_bound {
             return Err(Exit::usage("--idle-bound can't be shorter than --active-bound"));
         }
-        let mut options = steadfast::Options::new(&self.name, server);
-        options.profile.clone_from(&self.profile);
-        options.reconnect = self.reconnect == Switch::On;
-        options.auto_login = self.auto_login == Switch::On;
-        options.schedule = self.schedule();
-        options.active_bound = self.active_bound;
-        options.idle_bound = self.idle_bound;
-        options.kernel = self.kernel.liveness();
         let wait = match self.reconnect_schedule {
             ScheduleName::Default => Duration::from_secs(5),
             ScheduleName::Post2012 => Duration::from_secs(2),
         };
-        options.connect_timeout = self.reconnect_wait.unwrap_or(wait);
-        Ok(options)
+        let builder = Client::builder(&self.name, server)
+            .reconnect(self.reconnect == Switch::On)
+            .auto_login(self.auto_login == Switch::On)
+            .schedule(self.schedule())
+            .connect_timeout(self.reconnect_wait.unwrap_or(wait))
+            .active_bound(self.active_bound)
+            .idle_bound(self.idle_bound)
+            .kernel(self.kernel.liveness());
+        Ok(match &self.profile {
+            Some(directory) => builder.profile(directory),
+            None => builder,
+        })
     }
 
     fn schedule(&self) -> Schedule {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use serde::Serialize;
-use steadfast::{StoredMessage, What};
+use steadfast::{Message, What};
 
 use crate::exit::Exit;
 
@@ -20,7 +20,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A message as `tail` and `history` print it.
 #[derive(Debug, Serialize)]
-struct Message<'m> {
+struct Told<'m> {
     position: u64,
     room: &'m str,
     room_sequence: u64,
@@ -42,13 +42,12 @@ pub(crate) fn rfc3339(ms: u64) -> String {
 }
 
 /// The line for an entry; `None` for one that is no message.
-pub(crate) fn message_line(room: &str, message: &StoredMessage, json: bool) -> Option<String> {
+pub(crate) fn message_line(room: &str, message: &Message, json: bool) -> Option<String> {
     let What::Message { body, content_type } = &message.what else { return None };
-    let is_text = content_type.is_empty() || content_type.starts_with("text/");
-    let text = std::str::from_utf8(body).ok().filter(|_| is_text);
+    let text = message.text();
     let data = text.is_none().then(|| base64::engine::general_purpose::STANDARD.encode(body));
     if json {
-        let line = Message {
+        let line = Told {
             position: message.position,
             room,
             room_sequence: message.room_sequence,

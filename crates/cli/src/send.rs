@@ -9,11 +9,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use steadfast::{
-    AppendError, Client, Draft, Notice, NoticeKind, OperationId, ProfileError, Queued, Refusal, SendError,
-    SettledOutcome,
+    Client, Draft, Notice, NoticeKind, OUTBOX_OPERATIONS_MAX, OperationId, Outcome, ProfileFault, SendError, Sent,
 };
 use steadfast_net::clock::{BootClock, BootTimer, Instant};
-use steadfast_store::profile::OUTBOX_ROWS_MAX;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::Exit;
@@ -23,7 +21,7 @@ use crate::status_line::{Teller, why_given_up};
 use input::{Input, Line};
 
 /// Messages that wait for their outcome before more input is read: the outbox is the bound.
-const WAITING_MAX: usize = OUTBOX_ROWS_MAX as usize;
+const WAITING_MAX: usize = OUTBOX_OPERATIONS_MAX as usize;
 /// Outcomes looked up at a time.
 const LOOK_UP: usize = 1_024;
 /// Outcomes looked up first: in most turns nothing has happened.
@@ -66,7 +64,7 @@ struct Sending<'o> {
     client: Client,
     input: Input,
     /// What was queued and has no outcome yet, in order.
-    waiting: VecDeque<OperationId>,
+    waiting: VecDeque<Sent>,
     /// A batch that the outbox had no room for.
     refused_batch: Option<Vec<Line>>,
     /// Messages that were queued.
@@ -84,7 +82,7 @@ struct Sending<'o> {
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     let caught = signal(SignalKind::interrupt());
     let mut interrupt = caught.map_err(|error| Exit::failed(format!("signals can't be caught: {error}")))?;
-    let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
+    let client = options.client.client()?.open().await.map_err(Exit::failed)?;
     let teller = Teller::of_the_line(&client, options.client.name());
     let mut sending = Sending::new(&options, client);
     // Around all of it: neither a long look into the store nor a reader who does not read holds Ctrl-C up.
@@ -129,12 +127,11 @@ impl<'o> Sending<'o> {
         let mut status = self.client.status();
         let mut notices = self.client.notices();
         loop {
-            changed.borrow_and_update();
             self.look_up().await?;
             if self.is_done() {
                 return Ok(());
             }
-            if status.borrow_and_update().has_given_up() && !self.options.queue {
+            if status.now().has_given_up() && !self.options.queue {
                 return self.give_up(&mut queueing).await;
             }
             let room = self.waiting.len() < WAITING_MAX && self.refused_batch.is_none();
@@ -143,7 +140,7 @@ impl<'o> Sending<'o> {
                     self.queue_in_time(batch, timer.deadline(), &mut queueing).await?;
                 },
                 moved = changed.changed(), if !self.waiting.is_empty() => moved.map_err(|_| closed())?,
-                moved = status.changed() => moved.map_err(|_| closed())?,
+                moved = status.changed() => drop(moved.map_err(|_| closed())?),
                 new = notices.next() => self.tell_notices(new.map_err(Exit::failed)?).await,
                 _ = pause.expired() => {
                     pause.set(None);
@@ -195,12 +192,12 @@ impl<'o> Sending<'o> {
         output::tell_all(not_sent).await;
         let Some(first) = lines.first().map(Line::number) else { return Ok(()) };
         let drafts: Vec<Draft> = lines.iter().map(|line| line.draft(self.options.key.as_deref())).collect();
-        match self.client.send(&self.options.room, drafts).await {
+        match self.client.room(&self.options.room).send_all(drafts).await {
             Ok(queued) => self.queued(queued).await,
-            Err(SendError::Append(AppendError::Full { .. })) if self.options.queue => {
+            Err(SendError::Full { .. }) if self.options.queue => {
                 Err(Exit::failed(format!("the outbox is full; {}", self.not_queued_from(first))))
             }
-            Err(SendError::Append(AppendError::Full { rows, .. })) => {
+            Err(SendError::Full { operations: rows, .. }) => {
                 if !self.full_told {
                     self.full_told = true;
                     let words = format!("{rows} messages wait in the outbox, which is full: waiting for the server");
@@ -209,26 +206,24 @@ impl<'o> Sending<'o> {
                 self.refused_batch = Some(lines);
                 Ok(())
             }
-            Err(SendError::Append(AppendError::Profile(error @ ProfileError::DiskFailed { .. }))) => {
+            Err(SendError::Profile(error)) if error.fault() == ProfileFault::DiskFailed => {
                 Err(Exit::failed(format!("{error}; whether anything was queued from line {first} on is not known")))
             }
-            Err(SendError::Append(AppendError::Profile(error))) => {
-                Err(Exit::failed(format!("{error}; {}", self.not_queued_from(first))))
-            }
+            Err(SendError::Profile(error)) => Err(Exit::failed(format!("{error}; {}", self.not_queued_from(first)))),
             Err(error) => Err(Exit::failed(error)),
         }
     }
 
-    async fn queued(&mut self, queued: Vec<Queued>) -> Result<(), Exit> {
+    async fn queued(&mut self, queued: Vec<Sent>) -> Result<(), Exit> {
         self.queued += queued.len();
         if !self.options.queue {
-            self.waiting.extend(queued.iter().map(|queued| queued.id));
+            self.waiting.extend(queued);
             return Ok(());
         }
         if !self.options.json {
             return Ok(());
         }
-        let line = |queued: &Queued| format!(r#"{{"sequence":{}}}"#, queued.sequence);
+        let line = |sent: &Sent| format!(r#"{{"sequence":{}}}"#, sent.sequence());
         self.print(queued.iter().map(line).collect()).await
     }
 
@@ -236,23 +231,21 @@ impl<'o> Sending<'o> {
     async fn look_up(&mut self) -> Result<(), Exit> {
         let mut many = FIRST_LOOK;
         while !self.waiting.is_empty() {
-            let ids = self.waiting.iter().take(many).copied().collect();
-            let outcomes = self.client.outcomes(ids).await.map_err(Exit::failed)?;
+            let outcomes = self.client.outcomes(self.waiting.iter().take(many)).await.map_err(Exit::failed)?;
             let mut lines = Vec::new();
             let mut refused = Vec::new();
-            let settled: Vec<SettledOutcome> = outcomes.into_iter().map_while(|outcome| outcome).collect();
+            let settled: Vec<Outcome> = outcomes.into_iter().map_while(|outcome| outcome).collect();
             for outcome in &settled {
-                let id = self.waiting.pop_front();
-                match outcome.refusal {
-                    None if self.options.json => {
-                        let (sequence, position) = (outcome.sequence, outcome.position);
+                self.waiting.pop_front();
+                match outcome {
+                    Ok(stored) if self.options.json => {
+                        let (sequence, position) = (stored.sequence, stored.position);
                         lines.push(format!(r#"{{"sequence":{sequence},"position":{position}}}"#));
                     }
-                    None => {}
-                    Some(code) => {
-                        let (sequence, why) = (outcome.sequence, refusal_words(code));
-                        refused.push(format!("message {sequence} was refused: {why}"));
-                        self.refused_told.extend(id);
+                    Ok(_) => {}
+                    Err(no) => {
+                        refused.push(format!("message {} was refused: {}", no.sequence, no.reason));
+                        self.refused_told.insert(no.id);
                         self.failed = true;
                     }
                 }
@@ -271,9 +264,9 @@ impl<'o> Sending<'o> {
     async fn tell_notices(&self, mut notices: Vec<Notice>) {
         notices.retain(|notice| match notice.kind {
             NoticeKind::Refused { operation } => {
-                !self.refused_told.contains(&operation) && !self.waiting.contains(&operation)
+                !self.refused_told.contains(&operation) && self.waiting.iter().all(|sent| sent.id() != operation)
             }
-            NoticeKind::MovedAside { .. } | NoticeKind::NewDevice { .. } => true,
+            _ => true,
         });
         output::tell_all(notices.into_iter().map(|notice| notice.text).collect()).await;
     }
@@ -303,7 +296,7 @@ impl<'o> Sending<'o> {
     }
 
     async fn give_up(&mut self, queueing: &mut BootTimer) -> Result<(), Exit> {
-        let why = why_given_up(&self.client.status().borrow());
+        let why = why_given_up(&self.client.status().now());
         let rest = match self.queue_what_is_there(queueing).await? {
             Some(line) => self.not_queued_from(line),
             None => self.what_is_safe(),
@@ -376,19 +369,5 @@ fn count(messages: usize) -> String {
     match messages {
         1 => "1 message is".to_owned(),
         more => format!("{more} messages are"),
-    }
-}
-
-fn refusal_words(code: i32) -> &'static str {
-    match Refusal::try_from(code) {
-        Ok(Refusal::NoSuchRoom) => "there is no such room",
-        Ok(Refusal::NotAMember) => "you are not a member of the room",
-        Ok(Refusal::NoSuchAccount) => "there is no such account",
-        Ok(Refusal::NameInvalid) => "that is no name a room can have",
-        Ok(Refusal::BodyTooLarge) => "it is too long",
-        Ok(Refusal::NotAllowed) => "it is not allowed there",
-        Ok(Refusal::IdTaken) => "its id is taken",
-        Ok(Refusal::UnknownOperation) => "the server does not know this operation; it may be older",
-        Ok(Refusal::Unspecified) | Err(_) => "the server gave a reason that this version does not know",
     }
 }

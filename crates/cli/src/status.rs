@@ -1,11 +1,8 @@
 //! `steadfast status`: what the profile says of itself. Never connects.
 
-use std::path::Path;
-
 use clap::Args;
 use serde::Serialize;
-use steadfast::{Flight, ProfileError, Status};
-use steadfast_store::profile::{DriverLock, Profile};
+use steadfast::{CauseKind, Flight, Held, Observer};
 
 use crate::exit::Exit;
 use crate::options::ClientOptions;
@@ -14,8 +11,6 @@ use crate::status_line::SLOW_DISK;
 
 /// Links whose drops are told.
 const FLIGHTS_MAX: usize = 20;
-/// The cause that [`Status::of_silent_holder`] gives.
-const HOLDER_SILENT: &str = "holder_silent";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -31,7 +26,7 @@ struct Report {
     account: String,
     device: String,
     server: String,
-    state: String,
+    state: &'static str,
     cause: Option<String>,
     cause_text: Option<String>,
     #[serde(rename = "try")]
@@ -46,7 +41,7 @@ struct Report {
     bound_ms: Option<u64>,
     position: u64,
     outbox: u64,
-    held: Option<String>,
+    held: Option<&'static str>,
     storing_for_ms: Option<u64>,
     storing_text: Option<String>,
     process: Option<u32>,
@@ -66,7 +61,7 @@ impl ReportedDrop {
         let loss = flight.loss.as_ref()?;
         Some(Self {
             at: output::rfc3339(loss.at_ms),
-            cause: loss.cause.clone(),
+            cause: loss.cause.name().to_owned(),
             lasted_ms: loss.back.as_ref().map(|back| back.lasted_ms),
             resumed: loss.back.is_some(),
         })
@@ -74,10 +69,10 @@ impl ReportedDrop {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
-    let profile = open_existing(&options.client)?;
-    let directory = options.client.client()?.directory();
-    let (process, status) = standing(&directory, &profile).await.map_err(Exit::failed)?;
-    let report = report(&options, &profile, process, status).map_err(Exit::failed)?;
+    let observer = options.client.client()?.observe().await.map_err(Exit::failed)?;
+    let report = report(&options, &observer).await;
+    observer.close().await;
+    let report = report?;
     if options.json {
         let line = serde_json::to_string(&report).map_err(Exit::failed)?;
         return output::print(&[line]);
@@ -85,46 +80,20 @@ pub(crate) async fn run(options: Options) -> Result<(), Exit> {
     output::print(&lines(&report))
 }
 
-/// Opens a profile that is there; looking at one must not make one.
-pub(crate) fn open_existing(options: &ClientOptions) -> Result<Profile, Exit> {
-    Profile::open(&options.client()?.directory(), options.name(), None).map_err(Exit::failed)
-}
-
-/// Who holds the profile, and how the line is. What a process said counts while it holds the profile and answers: a
-/// stopped one holds it too, and the last word of one that was killed stays.
-pub(crate) async fn standing(directory: &Path, profile: &Profile) -> Result<(Option<u32>, Status), ProfileError> {
-    let answers = DriverLock::holder(directory)?.is_some() && steadfast::holder_answers(directory, profile).await?;
-    // Looked at again: the holder may have ended, or another one begun, while the answer was waited for.
-    let holder = DriverLock::holder(directory)?;
-    let told = profile.live().status()?.and_then(|json| serde_json::from_str::<Status>(&json).ok());
-    let status = match (holder, told) {
-        (Some(process), Some(told)) if answers && told.process == process => told,
-        (Some(_), _) => Status::of_silent_holder(holder),
-        // What a process said that is gone says nothing about the line now, but why it ended.
-        (None, told) => {
-            let mut offline = Status::offline();
-            if let Some(told) = told.filter(|told| told.cause.as_deref() != Some("stopped_by_user")) {
-                (offline.cause, offline.cause_text) = (told.cause, told.cause_text);
-            }
-            offline
-        }
-    };
-    Ok((holder, status))
-}
-
-fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Status) -> Result<Report, ProfileError> {
-    let identity = profile.identity()?;
-    let drops = Flight::all(profile, FLIGHTS_MAX)?;
+async fn report(options: &Options, observer: &Observer) -> Result<Report, Exit> {
+    let standing = observer.standing().await.map_err(Exit::failed)?;
+    let flights = observer.flights(FLIGHTS_MAX).await.map_err(Exit::failed)?;
+    let (told, process) = (standing.status, standing.process);
     // A try is under way, or to come, while the line is down and wanted.
-    let silent = told.cause.as_deref() == Some(HOLDER_SILENT);
+    let silent = told.cause_kind() == Some(CauseKind::HolderSilent);
     let tries = !told.is_online() && !told.is_stopped() && !told.asks_login && !silent && process.is_some();
     Ok(Report {
-        account: identity.name,
-        device: identity.device_id.to_string(),
+        account: standing.account,
+        device: standing.device.to_string(),
         server: options.client.server().to_owned(),
-        state: told.state,
-        cause: told.cause,
-        cause_text: told.cause_text,
+        state: told.state.name(),
+        cause: told.cause.as_ref().map(|cause| cause.name().to_owned()),
+        cause_text: told.cause.as_ref().map(ToString::to_string),
         try_number: tries.then_some(told.try_number),
         tries_max: told.tries_max.filter(|_| tries),
         next_try_at: told.next_try_at_ms.filter(|_| tries).map(output::rfc3339),
@@ -134,20 +103,20 @@ fn report(options: &Options, profile: &Profile, process: Option<u32>, told: Stat
         kernel: told.kernel,
         round_trip_ms: told.round_trip_ms,
         bound_ms: told.bound_ms,
-        position: profile.place()?.map_or(0, |place| place.position),
-        outbox: profile.outbox_size()?.0,
-        held: told.held,
+        position: standing.position,
+        outbox: standing.outbox.operations,
+        held: told.held.map(Held::name),
         storing_for_ms: told.storing_for_ms,
         storing_text: told.storing_text,
         process,
-        drops: drops.iter().filter(|flight| flight.is_drop()).filter_map(ReportedDrop::of).collect(),
+        drops: flights.iter().filter(|flight| flight.is_drop()).filter_map(ReportedDrop::of).collect(),
     })
 }
 
 fn lines(report: &Report) -> Vec<String> {
     let cause = report.cause_text.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
     let driver = match report.process {
-        Some(process) if report.cause.as_deref() == Some(HOLDER_SILENT) => {
+        Some(process) if report.cause.as_deref() == Some(CauseKind::HolderSilent.name()) => {
             format!("process {process} holds the profile and does not answer")
         }
         Some(process) => format!("process {process} drives the line"),

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use steadfast::{Client, Notices, Status};
+use steadfast::{Cause, CauseKind, Client, Notices, State, Status, StatusWatch};
 use steadfast_net::terminal::{self, Keyboard};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::output;
@@ -48,44 +47,44 @@ pub(crate) async fn answer_login_by_key(client: &Client) {
 
 async fn answer_with(mut keyboard: Keyboard, client: &Client) -> io::Result<()> {
     let mut status = client.status();
-    while status.wait_for(|status| status.asks_login).await.is_ok() {
+    let mut answered = client.status();
+    while status.until(|status| status.asks_login).await.is_ok() {
         // What was typed before was typed to something else.
         keyboard.discard();
         let typed = tokio::select! {
             typed = keyboard.line() => typed?,
             // Somebody else answered, or the server is away again.
-            _ = status.wait_for(|status| !status.asks_login) => continue,
+            _ = answered.until(|status| !status.asks_login) => continue,
         };
         if !typed {
             return Ok(());
         }
-        if status.borrow().asks_login {
-            client.log_in().await;
+        if status.now().asks_login && client.log_in().await.is_err() {
+            break;
         }
         // The answer is on its way.
-        if status.wait_for(|status| !status.asks_login).await.is_err() {
+        if status.until(|status| !status.asks_login).await.is_err() {
             break;
         }
     }
     Ok(())
 }
 
-async fn tell_status(mut status: watch::Receiver<Status>, name: String, hears_keys: bool) {
+async fn tell_status(mut status: StatusWatch, name: String, hears_keys: bool) {
     let mut was_down = false;
     let mut was_delayed = false;
     let mut said = String::new();
     // Of this outage. A try that follows at once may leave nothing else of the loss to be seen.
     let mut cause_told = None;
-    while status.changed().await.is_ok() {
-        let now = status.borrow_and_update().clone();
-        let of_the_line = match &now.cause_text {
+    while let Ok(now) = status.changed().await {
+        let of_the_line = match &now.cause {
             Some(cause) if now.is_connecting() && cause_told.is_none() => Some(format!("offline: {cause}; trying now")),
             _ => words(&now, was_down, &name, hears_keys),
         };
         let words = storing_words(&now, was_delayed).or_else(|| of_the_line.clone());
         was_down |= now.cause.is_some();
         was_delayed = is_delayed(&now) || was_delayed && now.storing_for_ms.is_some();
-        cause_told = now.cause_text.filter(|_| of_the_line.is_some() || cause_told.is_some());
+        cause_told = now.cause.filter(|_| of_the_line.is_some() || cause_told.is_some());
         match words {
             Some(words) if words != said => {
                 output::tell(words.clone()).await;
@@ -129,15 +128,15 @@ fn is_delayed(status: &Status) -> bool {
 
 /// Why nothing is tried any more.
 pub(crate) fn why_given_up(status: &Status) -> String {
-    let cause = status.cause_text.as_deref().unwrap_or("not connected");
+    let cause = status.cause.as_ref().map_or("not connected", Cause::text);
     if status.reconnect { cause.to_owned() } else { format!("{cause}; reconnecting is off") }
 }
 
 fn words(status: &Status, was_down: bool, name: &str, hears_keys: bool) -> Option<String> {
-    let cause = status.cause_text.as_deref().unwrap_or("not connected");
+    let cause = status.cause.as_ref().map_or("not connected", Cause::text);
     if status.is_online() {
         return match &status.held {
-            Some(why) => Some(format!("online, but the server asks to wait: {}", why.replace('_', " "))),
+            Some(why) => Some(format!("online, but the server asks to wait: {}", why.name().replace('_', " "))),
             None => was_down.then(|| "online again".to_owned()),
         };
     }
@@ -162,8 +161,8 @@ fn words(status: &Status, was_down: bool, name: &str, hears_keys: bool) -> Optio
             let tenths = in_ms % 1_000 / 100;
             Some(format!("offline: {cause}; try {}{of} in {seconds}.{tenths} s", status.try_number))
         }
-        None if status.cause.as_deref() == Some("holder_silent") => Some(cause.to_owned()),
-        None if status.state == "offline" => Some(format!("offline: {cause}; no further try will be made")),
+        None if status.cause_kind() == Some(CauseKind::HolderSilent) => Some(cause.to_owned()),
+        None if status.state == State::Offline => Some(format!("offline: {cause}; no further try will be made")),
         None => None,
     }
 }

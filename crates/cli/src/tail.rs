@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use steadfast::{Client, RoomId, RoomInfo, StoredMessage, WaitError};
+use steadfast::{Client, Closed, Message, NotStored, Room, RoomInfo};
 use steadfast_net::clock::{BootClock, BootTimer};
 
 use crate::exit::Exit;
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Exit> {
-    let client = Client::open(options.client.client()?).map_err(Exit::failed)?;
+    let client = options.client.client()?.open().await.map_err(Exit::failed)?;
     let teller = Teller::start(&client, options.client.name());
     let mut timer = BootTimer::new().map_err(Exit::failed)?;
     timer.set(options.timeout.map(|timeout| BootClock::now() + timeout));
@@ -60,14 +60,13 @@ async fn tail(options: &Options, client: &Client) -> Result<(), Exit> {
     let mut tail = Tail::start(options, client, room).await?;
     let mut changed = client.changes();
     loop {
-        changed.borrow_and_update();
         if tail.print_more().await? {
             continue;
         }
         if !options.follow {
             return Ok(());
         }
-        changed.changed().await.map_err(|_| Exit::failed(WaitError::Closed))?;
+        changed.changed().await.map_err(Exit::failed)?;
     }
 }
 
@@ -76,38 +75,35 @@ async fn enter(options: &Options, client: &Client) -> Result<RoomInfo, Exit> {
     if let Some(room) = member_of(options, client).await? {
         return Ok(room);
     }
-    let entered = client.enter(&options.room).await.map_err(Exit::failed)?;
-    let outcomes = client.settled(&[entered]).await.map_err(Exit::failed)?;
-    if outcomes.iter().any(|outcome| outcome.refusal.is_some()) {
-        return Err(Exit::failed(format!("the server refused to let {:?} be entered", options.room)));
-    }
+    let entered = client.room(&options.room).enter().await.map_err(Exit::failed)?;
+    entered.stored().await.map_err(|error| match error {
+        NotStored::Refused(_) => Exit::failed(format!("the server refused to let {:?} be entered", options.room)),
+        error => Exit::failed(error),
+    })?;
     // The outcome says that it is done; what the room is comes with the stream.
     let mut changed = client.changes();
     loop {
-        changed.borrow_and_update();
         if let Some(room) = member_of(options, client).await? {
             return Ok(room);
         }
-        changed.changed().await.map_err(|_| Exit::failed(WaitError::Closed))?;
+        changed.changed().await.map_err(Exit::failed)?;
     }
 }
 
 async fn member_of(options: &Options, client: &Client) -> Result<Option<RoomInfo>, Exit> {
-    let room = client.room(&options.room).await.map_err(Exit::failed)?;
+    let room = client.find_room(&options.room).await.map_err(Exit::failed)?;
     Ok(room.filter(|room| room.member))
 }
 
 /// Ends when no try will be made any more.
 async fn stopped(client: &Client) -> Exit {
-    let mut status = client.status();
-    let stopped = status.wait_for(steadfast::Status::has_given_up).await;
-    Exit::failed(stopped.map_or_else(|_| WaitError::Closed.to_string(), |status| why_given_up(&status)))
+    let stopped = client.status().until(steadfast::Status::has_given_up).await;
+    Exit::failed(stopped.map_or_else(|closed: Closed| closed.to_string(), |status| why_given_up(&status)))
 }
 
 struct Tail<'c> {
     options: &'c Options,
-    client: &'c Client,
-    room: RoomId,
+    room: Room,
     name: String,
     /// The room sequence to print next.
     next: u64,
@@ -117,35 +113,34 @@ struct Tail<'c> {
 
 impl<'c> Tail<'c> {
     async fn start(options: &'c Options, client: &'c Client, room: RoomInfo) -> Result<Self, Exit> {
-        let id = room.room;
-        let printed = client.read(move |profile| profile.printed(id)).await.map_err(Exit::failed)?;
-        let printed = printed.map_err(Exit::failed)?;
-        let first = room.readable_from.max(1);
+        let RoomInfo { room, name, readable_from, .. } = room;
+        let room = client.room_by_id(room);
+        let printed = room.printed_up_to().await.map_err(Exit::failed)?;
+        let first = readable_from.max(1);
         let next = match printed {
             Some(printed) if !options.from_start => (printed + 1).max(first),
             _ => first,
         };
-        Ok(Self { options, client, room: id, name: room.name, next, unmarked_told: false })
+        Ok(Self { options, room, name, next, unmarked_told: false })
     }
 
     /// Prints what can be printed; whether there may be more at once.
     async fn print_more(&mut self) -> Result<bool, Exit> {
-        let messages = self.client.messages(self.room, self.next, PAGE).await.map_err(Exit::failed)?;
+        let messages = self.room.messages(self.next, PAGE).await.map_err(Exit::failed)?;
         let in_a_row = messages.iter().zip(self.next..).take_while(|(m, next)| m.room_sequence == *next).count();
         if in_a_row > 0 {
             self.print(&messages[..in_a_row]).await?;
             return Ok(true);
         }
-        let Some(info) = self.client.room(&self.name).await.map_err(Exit::failed)? else { return Ok(false) };
+        let Some(info) = self.room.info().await.map_err(Exit::failed)? else { return Ok(false) };
         if self.next > info.base {
             return Ok(self.skip_what_never_comes(&info, messages.first()).await);
         }
         let to = info.base.min(self.next + PAGE as u64 - 1);
-        self.client.fetch_history(self.room, self.next, to).await.map_err(Exit::failed)?;
-        let (room, from) = (self.room, self.next);
-        let missing = self.client.read(move |profile| profile.missing(room, from, to)).await.map_err(Exit::failed)?;
-        if let Some((first, last)) = missing.map_err(Exit::failed)?
-            && first == from
+        self.room.fetch(self.next, to).await.map_err(Exit::failed)?;
+        let missing = self.room.missing(self.next, to).await.map_err(Exit::failed)?;
+        if let Some((first, last)) = missing
+            && first == self.next
         {
             let many = last + 1 - first;
             output::tell(format!("{many} entries of {} can't be read by this account", self.name)).await;
@@ -155,7 +150,7 @@ impl<'c> Tail<'c> {
     }
 
     /// A membership that began anew left a hole that nothing fills.
-    async fn skip_what_never_comes(&mut self, info: &RoomInfo, after: Option<&StoredMessage>) -> bool {
+    async fn skip_what_never_comes(&mut self, info: &RoomInfo, after: Option<&Message>) -> bool {
         match after {
             Some(after) if info.last.is_some_and(|last| self.next <= last) => {
                 let last = after.room_sequence - 1;
@@ -167,15 +162,13 @@ impl<'c> Tail<'c> {
         }
     }
 
-    async fn print(&mut self, messages: &[StoredMessage]) -> Result<(), Exit> {
+    async fn print(&mut self, messages: &[Message]) -> Result<(), Exit> {
         let line = |message| output::message_line(&self.name, message, self.options.json);
         let lines: Vec<String> = messages.iter().filter_map(line).collect();
         output::print_aside(lines).await?;
         let Some(last) = messages.last().map(|message| message.room_sequence) else { return Ok(()) };
         self.next = last + 1;
-        let room = self.room;
-        let marked = self.client.read(move |profile| profile.set_printed(room, last)).await.map_err(Exit::failed)?;
-        match marked {
+        match self.room.set_printed_up_to(last).await {
             // The next mark stands for this one, and at worst lines are printed again.
             Err(error) if error.is_passing() => {
                 if !std::mem::replace(&mut self.unmarked_told, true) {

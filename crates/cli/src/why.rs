@@ -3,12 +3,11 @@
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
-use steadfast::{Flight, Loss};
+use steadfast::{Cause, CauseKind, Flight, Loss};
 
 use crate::exit::Exit;
 use crate::options::ClientOptions;
 use crate::output;
-use crate::status::open_existing;
 
 /// Links that a profile keeps.
 const FLIGHTS_MAX: usize = 100;
@@ -25,9 +24,11 @@ pub(crate) struct Options {
     json: bool,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Exit> {
-    let profile = open_existing(&options.client)?;
-    let flights = Flight::all(&profile, FLIGHTS_MAX).map_err(Exit::failed)?;
+pub(crate) async fn run(options: &Options) -> Result<(), Exit> {
+    let observer = options.client.client()?.observe().await.map_err(Exit::failed)?;
+    let flights = observer.flights(FLIGHTS_MAX).await;
+    observer.close().await;
+    let flights = flights.map_err(Exit::failed)?;
     let told: Vec<(&Flight, &Loss)> = flights
         .iter()
         .filter(|flight| flight.is_drop() || flight.is_unfinished())
@@ -54,13 +55,13 @@ fn no_drop(last: Option<&Flight>) -> String {
 /// One drop in one sentence, which begins with the moment at which it was known.
 fn sentence((flight, loss): (&Flight, &Loss)) -> String {
     if flight.is_unfinished() {
-        return format!("{}  found: {}", moment(loss.at_ms), loss.cause_text);
+        return format!("{}  found: {}", moment(loss.at_ms), loss.cause);
     }
-    let what = if loss.cause == "silent" {
+    let what = if loss.cause.kind() == CauseKind::Silent {
         let since = time_of_day(loss.last_byte_at_ms);
         format!("the line went silent {since}; noticed after {}{}", seconds(loss.silent_for_ms), asked(loss))
     } else {
-        loss.cause_text.clone()
+        loss.cause.to_string()
     };
     format!("{}  {what}; {}", moment(loss.at_ms), back(loss))
 }
@@ -74,7 +75,7 @@ fn asked(loss: &Loss) -> String {
 }
 
 fn back(loss: &Loss) -> String {
-    let why = loss.last_failure_text.as_ref().map(|words| format!(", the last one: {words}")).unwrap_or_default();
+    let why = loss.last_failure.as_ref().map(|cause| format!(", the last one: {cause}")).unwrap_or_default();
     let Some(back) = &loss.back else {
         return match loss.tries_failed {
             0 => "not back yet".to_owned(),
@@ -137,15 +138,15 @@ impl<'f> Told<'f> {
             opened_at: output::rfc3339(flight.opened_at_ms),
             online_at: output::rfc3339(flight.online_at_ms),
             at: output::rfc3339(loss.at_ms),
-            cause: &loss.cause,
-            cause_text: &loss.cause_text,
+            cause: loss.cause.name(),
+            cause_text: loss.cause.text(),
             last_byte_at: output::rfc3339(loss.last_byte_at_ms),
             silent_for_ms: loss.silent_for_ms,
             suspected_at: loss.suspected_at_ms.map(output::rfc3339),
             pings: loss.pings,
             bound_ms: loss.bound_ms,
             tries_failed: loss.tries_failed,
-            last_failure: loss.last_failure.as_deref(),
+            last_failure: loss.last_failure.as_ref().map(Cause::name),
             back_at: back.map(|back| output::rfc3339(back.at_ms)),
             lasted_ms: back.map(|back| back.lasted_ms),
             caught_up: back.and_then(|back| back.caught_up),
@@ -165,11 +166,11 @@ mod tests {
     }
 
     fn said(cause: &str, text: &str, pings: u32, failed: u32, back: &str) -> String {
-        let failure = if failed > 0 { r#""no server listens""# } else { "null" };
+        let failure = if failed > 0 { r#"{"name":"refused","text":"no server listens"}"# } else { "null" };
         let flight = flight(&format!(
-            r#"{{"at_ms":1767225671500,"cause":"{cause}","cause_text":"{text}","last_byte_at_ms":1767225668600,
+            r#"{{"at_ms":1767225671500,"cause":{{"name":"{cause}","text":"{text}"}},"last_byte_at_ms":1767225668600,
             "silent_for_ms":2900,"suspected_at_ms":null,"pings":{pings},"bound_ms":3000,"tries_failed":{failed},
-            "last_failure":null,"last_failure_text":{failure},"back":{back}}}"#
+            "last_failure":{failure},"back":{back}}}"#
         ));
         sentence((&flight, flight.loss.as_ref().expect("it is lost")))
     }

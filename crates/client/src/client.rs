@@ -1,251 +1,339 @@
 //! The handle that programs hold.
 
-use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::thread;
 
-use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
-use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
-use steadfast_proto::session::{Begin, Request};
-use steadfast_store::profile::{
-    Fresh, LineKey, NewBody, NewOp, Profile, ProfileStore, Queued, RoomInfo, SettledOutcome, StoredMessage, Target,
-};
-use tokio::sync::{mpsc, oneshot, watch};
+use steadfast_proto::ids::{OperationId, RoomId};
+use steadfast_proto::session::Request;
+use steadfast_store::profile::{LineKey, NewBody, NewOp, ProfileStore};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
-use crate::driving::{Command, Driving};
-use crate::error::{AskError, OpenError, SendError, WaitError};
+use crate::builder::Builder;
+use crate::driving::Command;
+use crate::error::{AskError, Closed, SendError, StoreError};
 use crate::flight::Flight;
-use crate::keeper::{Closed, Keeper};
-use crate::notices::Notices;
-use crate::options::Options;
-use crate::random::random;
+use crate::keeper::Keeper;
+use crate::message::RoomInfo;
+use crate::notices::{MovedAside, Notices, RefusedOperation};
+use crate::room::Room;
+use crate::sent::{Outcome, Sent, outcome};
 use crate::status::Status;
+use crate::watch::{Changes, StatusWatch};
 
 /// How long a close may wait for the profile's threads.
 const CLOSE: std::time::Duration = std::time::Duration::from_secs(3);
-/// Commands that may wait for the task that drives.
-const COMMANDS_MAX: usize = 256;
 
-/// A message to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// What it says.
-    pub body: Bytes,
-    /// Empty: `text/plain; charset=utf-8`.
-    pub content_type: String,
-    /// A key and the number of this message under it: sent again with both, it is not stored twice.
-    pub key: Option<(String, u64)>,
-}
+/// A profile that is open: its outbox, its messages, and the line that this process drives for it, or another one.
+///
+/// A handle: clones are cheap and mean the same client, from any task. It is open until [`close`](Self::close) is
+/// called on one of them, or until the last of them is gone, with every [`Room`], [`Sent`] and
+/// [`Inbox`](crate::Inbox) that was made from it. Closing waits; dropping the last handle says goodbye to the server and
+/// ends the threads, too, but nobody waits for that. Either way nothing that [`Room::send`] returned from is lost.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Shared>);
 
-impl From<&str> for Draft {
-    fn from(text: &str) -> Self {
-        Self { body: Bytes::copy_from_slice(text.as_bytes()), content_type: String::new(), key: None }
-    }
-}
-
-impl From<String> for Draft {
-    fn from(text: String) -> Self {
-        Self { body: text.into(), content_type: String::new(), key: None }
-    }
-}
-
-/// One user of a profile. Dropping it ends its threads without waiting for them; [`close`](Self::close) waits.
 #[derive(Debug)]
-pub struct Client {
-    directory: PathBuf,
+struct Shared {
     writer: Keeper,
     reader: Keeper,
-    threads: Vec<JoinHandle<()>>,
-    task: tokio::task::JoinHandle<()>,
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
     changed: watch::Receiver<u64>,
     /// The number of the last notice before this client was opened.
     notices_before: u64,
+    /// Until somebody has waited for them.
+    ends: Mutex<Option<Ends>>,
+}
+
+/// What ends with the client.
+#[derive(Debug)]
+struct Ends {
+    task: JoinHandle<()>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+/// What a client is made from.
+pub(crate) struct Parts {
+    pub(crate) writer: Keeper,
+    pub(crate) reader: Keeper,
+    pub(crate) threads: Vec<thread::JoinHandle<()>>,
+    pub(crate) task: JoinHandle<()>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) changed: watch::Receiver<u64>,
+    pub(crate) notices_before: u64,
+}
+
+/// How much waits in the outbox for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outbox {
+    /// Operations, [`OUTBOX_OPERATIONS_MAX`](crate::OUTBOX_OPERATIONS_MAX) at most.
+    pub operations: u64,
+    /// Bytes of them, [`OUTBOX_BYTES_MAX`](crate::OUTBOX_BYTES_MAX) at most.
+    pub bytes: u64,
 }
 
 impl Client {
-    /// Opens the profile, makes it if there is none, and connects as soon as no other process drives it. Needs a
-    /// tokio runtime.
-    pub fn open(options: Options) -> Result<Self, OpenError> {
-        let directory = options.directory();
-        let fresh = Fresh {
-            device_id: DeviceId(random()?),
-            secret: random()?,
-            account: AccountId(u64::from_ne_bytes(random()?)),
-        };
-        let writing = Profile::open(&directory, &options.name, Some(&fresh))?;
-        let reading = Profile::open(&directory, &options.name, Some(&fresh))?;
-        let notices_before = reading.notices_after(0)?.last().map_or(0, |notice| notice.number);
-        let (writer, writer_thread) = Keeper::start(Box::new(writing), "profile")?;
-        let (reader, reader_thread) = Keeper::start(Box::new(reading), "profile-read")?;
-        let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
-        let (status_sender, status) = watch::channel(Status::offline());
-        let (changed_sender, changed) = watch::channel(0);
-        let process = u64::from_ne_bytes(random()?);
-        let timer = BootTimer::new().map_err(|error| OpenError::System(error.to_string()))?;
-        let driving = Driving {
-            directory: directory.clone(),
-            options,
-            process,
-            keeper: writer.clone(),
-            live: reader.clone(),
-            begin: Begin::Connect,
-            timer,
-            open: Vec::new(),
-            commands: commanded,
-            status: status_sender,
-            changed: changed_sender,
-        };
-        let task = tokio::spawn(driving.run());
-        let threads = vec![writer_thread, reader_thread];
-        Ok(Self { directory, writer, reader, threads, task, commands, status, changed, notices_before })
+    /// Begins to open a client for an account on a server, `HOST:PORT`: see [`Builder`].
+    pub fn builder(account: &str, server: &str) -> Builder {
+        Builder::new(account, server)
     }
 
-    /// The profile's directory.
-    pub fn directory(&self) -> &std::path::Path {
-        &self.directory
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { writer, reader, threads, task, commands, status, changed, notices_before } = parts;
+        let ends = Mutex::new(Some(Ends { task, threads }));
+        Self(Arc::new(Shared { writer, reader, commands, status, changed, notices_before, ends }))
     }
 
-    /// Queues messages to the public room of this name, entering it first where that is needed. When this returns
-    /// they are synced to this machine's disk, all of them or (with an error) none.
+    // -- rooms
+
+    /// The public room of this name. It need not exist: the first message, or [`Room::enter`], makes it. Names are
+    /// compared without regard to case.
+    pub fn room(&self, name: &str) -> Room {
+        Room::public(self.clone(), name)
+    }
+
+    /// The conversation with the account of this name. The first message opens it.
+    pub fn direct(&self, account: &str) -> Room {
+        Room::direct(self.clone(), account)
+    }
+
+    /// The room of this id, whatever its kind.
+    pub fn room_by_id(&self, room: RoomId) -> Room {
+        Room::by_id(self.clone(), room)
+    }
+
+    /// Makes a private room, whose only member is this account at first; [`Room::add`] adds others. Names of private
+    /// rooms need not be unique. The room can be used at once: what is sent to it goes out behind its making.
     ///
-    /// Not cancel-safe in one respect: dropping the future does not tell whether they were queued.
-    pub async fn send<D: Into<Draft>>(
+    /// Not cancel-safe in one respect: dropping the future does not tell whether it was queued.
+    ///
+    /// # Errors
+    /// Nothing was queued.
+    pub async fn create_private(&self, name: &str) -> Result<(Room, Sent), SendError> {
+        let sent = self.queue_one(NewBody::CreatePrivate { name: name.to_owned() }).await?;
+        // A room's id is that of the operation that made it.
+        Ok((self.room_by_id(RoomId(sent.id().0)), sent))
+    }
+
+    /// The rooms that this device knows, those that were left too, by name.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn rooms(&self) -> Result<Vec<RoomInfo>, StoreError> {
+        let rooms = self.0.reader.run(|profile| profile.rooms()).await??;
+        Ok(rooms.into_iter().map(RoomInfo::from).collect())
+    }
+
+    /// The room of this name, whatever its kind: one that this account is in before one that it was in, a public one
+    /// before others. `None`: this device knows of none.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn find_room(&self, name: &str) -> Result<Option<RoomInfo>, StoreError> {
+        let name = name.to_owned();
+        Ok(self.0.reader.run(move |profile| profile.room_by_name(&name)).await??.map(RoomInfo::from))
+    }
+
+    // -- what became of what was sent
+
+    /// What became of these so far, in their order; `None`: nothing yet.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn outcomes<'s>(
         &self,
-        room: &str,
-        messages: impl IntoIterator<Item = D>,
-    ) -> Result<Vec<Queued>, SendError> {
-        let to = Target::Public(room.to_owned());
-        let bodies = messages.into_iter().map(|draft| {
-            let Draft { body, content_type, key } = draft.into();
-            let key = key.map(|(key, line)| LineKey { key, line, hash: hash(room, &body) });
-            (NewBody::Send { to: to.clone(), body, content_type }, key)
-        });
-        self.append(new_ops(bodies.collect())?).await
+        sent: impl IntoIterator<Item = &'s Sent>,
+    ) -> Result<Vec<Option<Outcome>>, StoreError> {
+        let mut found: Vec<Option<Outcome>> = Vec::new();
+        let mut ids = Vec::new();
+        for (index, one) in sent.into_iter().enumerate() {
+            found.push(one.already());
+            if one.already().is_none() {
+                ids.push((index, one.id()));
+            }
+        }
+        let sought: Vec<OperationId> = ids.iter().map(|&(_, id)| id).collect();
+        if !sought.is_empty() {
+            let settled = self.0.reader.run(move |profile| profile.outcomes(&sought)).await??;
+            for ((index, id), settled) in ids.into_iter().zip(settled) {
+                found[index] = settled.map(|settled| outcome(id, settled));
+            }
+        }
+        Ok(found)
     }
 
-    /// Queues the entering of the public room of this name, which makes it where there is none.
-    pub async fn enter(&self, room: &str) -> Result<Queued, SendError> {
-        let queued = self.append(new_ops(vec![(NewBody::Enter { name: room.to_owned() }, None)])?).await?;
-        queued.into_iter().next().ok_or(SendError::Closed)
-    }
-
-    /// What became of operations so far, in their order; `None`: nothing yet. Cancel-safe.
-    pub async fn outcomes(&self, ids: Vec<OperationId>) -> Result<Vec<Option<SettledOutcome>>, WaitError> {
-        Ok(self.reader.run(move |profile| profile.outcomes(&ids)).await??)
-    }
-
-    /// Waits until all of them are settled, over any drop. Cancel-safe.
-    pub async fn settled(&self, queued: &[Queued]) -> Result<Vec<SettledOutcome>, WaitError> {
-        let ids: Vec<OperationId> = queued.iter().map(|queued| queued.id).collect();
-        let mut changed = self.changed.clone();
+    /// Waits until each of these is stored at the server or refused, over any drop, for as long as that takes.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed. That the server refused one is no error of this call: it is
+    /// among the outcomes.
+    pub async fn settled(&self, sent: &[Sent]) -> Result<Vec<Outcome>, StoreError> {
+        let mut changes = self.changes();
         loop {
-            changed.borrow_and_update();
-            let outcomes = self.outcomes(ids.clone()).await?;
+            let outcomes = self.outcomes(sent).await?;
             if let Some(all) = outcomes.into_iter().collect::<Option<Vec<_>>>() {
                 return Ok(all);
             }
-            changed.changed().await.map_err(|_| WaitError::Closed)?;
+            changes.changed().await?;
         }
     }
 
-    /// Waits until everything that the server has by now is stored here, over any drop. Cancel-safe.
-    pub async fn sync(&self) -> Result<(), AskError> {
-        self.ask(Request::Sync).await
-    }
-
-    /// Fetches entries of a room that are older than this device's stream: one page of them, from the first one on.
+    /// How much waits in the outbox.
+    ///
     /// Cancel-safe.
-    pub async fn fetch_history(&self, room: RoomId, from_sequence: u64, to_sequence: u64) -> Result<(), AskError> {
-        self.ask(Request::History { room, from_sequence, to_sequence }).await
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn outbox(&self) -> Result<Outbox, StoreError> {
+        let (operations, bytes) = self.0.reader.run(|profile| profile.outbox_size()).await??;
+        Ok(Outbox { operations, bytes })
     }
 
-    /// Runs something on the profile, on a thread where it may block. Cancel-safe, but what has begun is finished.
-    pub async fn read<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut dyn ProfileStore) -> T + Send + 'static,
-    ) -> Result<T, WaitError> {
-        Ok(self.reader.run(job).await?)
+    /// What the server refused for good under this id, so that its text can be given back; `None` if nothing was, or
+    /// long ago: the last 100,000 are kept.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn refused(&self, operation: OperationId) -> Result<Option<RefusedOperation>, StoreError> {
+        Ok(self.0.reader.run(move |profile| profile.refused(operation)).await??.map(RefusedOperation::from))
     }
 
-    /// The room of this name, as far as this device knows. Cancel-safe.
-    pub async fn room(&self, name: &str) -> Result<Option<RoomInfo>, WaitError> {
-        let name = name.to_owned();
-        Ok(self.read(move |profile| profile.room_by_name(&name)).await??)
+    /// The last messages that were moved aside because the server went back to an earlier state and no longer has them,
+    /// in the order in which they went, `limit` at most.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn moved_aside(&self, limit: usize) -> Result<Vec<MovedAside>, StoreError> {
+        let aside = self.0.reader.run(move |profile| profile.aside(limit)).await??;
+        Ok(aside.into_iter().map(MovedAside::from).collect())
     }
 
-    /// Entries of a room that are stored here, ascending. Cancel-safe.
-    pub async fn messages(&self, room: RoomId, from: u64, limit: usize) -> Result<Vec<StoredMessage>, WaitError> {
-        Ok(self.read(move |profile| profile.messages(room, from, limit)).await??)
-    }
+    // -- waiting for something
 
     /// The status, as a level with a watch.
-    pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.clone()
+    pub fn status(&self) -> StatusWatch {
+        StatusWatch::new(self.0.status.clone())
     }
 
-    /// Counts what was stored; wakes whoever waits for something to look at. What happened before this call counts as
-    /// seen: look once, then wait.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        let mut changed = self.changed.clone();
-        changed.mark_unchanged();
-        changed
+    /// Wakes whoever looks at this device's store. What happened before this call counts as seen.
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.0.changed.clone())
     }
 
     /// What a person should hear of, from the opening of this client on.
     pub fn notices(&self) -> Notices {
-        Notices::new(self.reader.clone(), self.changed.clone(), self.notices_before)
+        Notices::new(self.0.reader.clone(), self.0.changed.clone(), self.0.notices_before)
     }
+
+    /// Waits until everything that the server has by now for this account is stored here, over any drop.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// It is not known whether it is.
+    pub async fn sync(&self) -> Result<(), AskError> {
+        self.ask(Request::Sync).await
+    }
+
+    // -- the line
 
     /// Tries now where a pause was running.
-    pub async fn try_now(&self) {
-        self.command(Command::TryNow).await;
+    ///
+    /// Cancel-safe, as all of these: dropped, it was said or not.
+    ///
+    /// # Errors
+    /// The client was closed.
+    pub async fn try_now(&self) -> Result<(), Closed> {
+        self.command(Command::TryNow).await
     }
 
-    /// Ends the line, and every try, until [`resume`](Self::resume).
-    pub async fn stop(&self) {
-        self.command(Command::Stop).await;
+    /// Ends the line, and every try, until [`resume`](Self::resume). What is sent meanwhile waits in the outbox.
+    ///
+    /// # Errors
+    /// The client was closed.
+    pub async fn stop(&self) -> Result<(), Closed> {
+        self.command(Command::Stop).await
     }
 
     /// Wants the line back.
-    pub async fn resume(&self) {
-        self.command(Command::Resume).await;
+    ///
+    /// # Errors
+    /// The client was closed.
+    pub async fn resume(&self) -> Result<(), Closed> {
+        self.command(Command::Resume).await
     }
 
     /// Whether to connect again after a loss, from now on. On: begins with a try where the line is down.
-    pub async fn set_reconnect(&self, on: bool) {
-        self.command(Command::Reconnect(on)).await;
+    ///
+    /// # Errors
+    /// The client was closed.
+    pub async fn set_reconnect(&self, on: bool) -> Result<(), Closed> {
+        self.command(Command::Reconnect(on)).await
     }
 
     /// Whether to log in by itself once a lost line is back, from now on. On: answers a question that is open.
-    pub async fn set_auto_login(&self, on: bool) {
-        self.command(Command::AutoLogin(on)).await;
+    ///
+    /// # Errors
+    /// The client was closed.
+    pub async fn set_auto_login(&self, on: bool) -> Result<(), Closed> {
+        self.command(Command::AutoLogin(on)).await
     }
 
-    /// The answer where the status asks for the login.
-    pub async fn log_in(&self) {
-        self.command(Command::LogIn).await;
+    /// The answer where the status [asks](Status::asks_login) whether to log in.
+    ///
+    /// # Errors
+    /// The client was closed.
+    pub async fn log_in(&self) -> Result<(), Closed> {
+        self.command(Command::LogIn).await
     }
 
-    /// What the flight recorder kept of the last links of this profile, in the order in which they came up.
+    /// What the flight recorder kept of the last links of this profile, in the order in which they came up, `limit` at
+    /// most; 100 are kept.
+    ///
     /// Cancel-safe.
-    pub async fn flights(&self, limit: usize) -> Result<Vec<Flight>, WaitError> {
-        Ok(self.read(move |profile| Flight::all(profile, limit)).await??)
+    ///
+    /// # Errors
+    /// The profile can't be read, or the client was closed.
+    pub async fn flights(&self, limit: usize) -> Result<Vec<Flight>, StoreError> {
+        Ok(self.0.reader.run(move |profile| Flight::all(profile, limit)).await??)
     }
 
-    /// Says goodbye to the server, lets what arrived be stored, and waits for the profile's threads.
+    /// Says goodbye to the server, lets what arrived be stored, and waits for the profile's threads: three seconds at
+    /// most for each of the two, should the disk be wedged. What waits in the outbox stays there. Other handles find
+    /// the client closed from then on.
+    ///
+    /// Cancel-safe: once polled, it ends all the same.
     pub async fn close(self) {
-        let Self { writer, reader, threads, task, commands, .. } = self;
         let (done, closed) = oneshot::channel();
-        if commands.send(Command::Close(done)).await.is_ok() {
+        if self.0.commands.send(Command::Close(done)).await.is_ok() {
+            // Another handle closed it at the same time.
             closed.await.ok();
         }
-        drop(commands);
-        task.await.ok();
-        writer.stop();
-        reader.stop();
+        let mut ends = self.0.ends.lock().await;
+        if let Some(ends) = ends.as_mut() {
+            // One that panicked has ended, too.
+            (&mut ends.task).await.ok();
+        }
+        let Some(Ends { threads, .. }) = ends.take() else { return };
+        self.0.writer.stop();
+        self.0.reader.stop();
         let join = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|thread| drop(thread.join())));
         // A disk that is wedged can't be waited for: what was promised is on it, or was never promised.
         if let Ok(mut timer) = BootTimer::new() {
@@ -253,33 +341,42 @@ impl Client {
         }
     }
 
-    async fn append(&self, ops: Vec<NewOp>) -> Result<Vec<Queued>, SendError> {
-        let queued = self.writer.run(move |profile| profile.append(&ops)).await??;
-        self.command(Command::Appended).await;
-        Ok(queued)
+    // -- for the rest of the crate
+
+    pub(crate) fn reader(&self) -> &Keeper {
+        &self.0.reader
     }
 
-    async fn ask(&self, request: Request) -> Result<(), AskError> {
+    pub(crate) async fn ask(&self, request: Request) -> Result<(), AskError> {
         let (done, answered) = oneshot::channel();
-        self.command(Command::Ask(request, done)).await;
-        answered.await.map_err(|_| AskError::Closed)?
+        self.command(Command::Ask(request, done)).await?;
+        answered.await.map_err(|_| Closed)?
     }
 
-    async fn command(&self, command: Command) {
-        // The task ends only with this client, or panicked: then the status says nothing new either.
-        self.commands.send(command).await.ok();
+    pub(crate) async fn command(&self, command: Command) -> Result<(), Closed> {
+        self.0.commands.send(command).await.map_err(|_| Closed)
     }
-}
 
-impl From<Closed> for SendError {
-    fn from(_: Closed) -> Self {
-        Self::Closed
+    pub(crate) async fn queue_one(&self, body: NewBody) -> Result<Sent, SendError> {
+        let mut sent = self.queue(vec![(body, None)]).await?;
+        sent.pop().ok_or_else(|| SendError::System("nothing was queued".to_owned()))
     }
-}
 
-impl From<Closed> for WaitError {
-    fn from(_: Closed) -> Self {
-        Self::Closed
+    pub(crate) async fn queue(&self, bodies: Vec<(NewBody, Option<LineKey>)>) -> Result<Vec<Sent>, SendError> {
+        let ops = new_ops(bodies)?;
+        let commands = self.0.commands.clone();
+        let append = move |profile: &mut dyn ProfileStore| {
+            let queued = profile.append(&ops)?;
+            // From here, so that the line hears of it although whoever sent it may have gone.
+            let told = commands.try_send(Command::Appended);
+            Ok::<_, SendError>((queued, matches!(told, Err(TrySendError::Full(_)))))
+        };
+        let (queued, untold) = self.0.writer.run(append).await??;
+        if untold {
+            // It is on the disk, and that the client is being closed does not take it from there.
+            self.command(Command::Appended).await.ok();
+        }
+        Ok(queued.iter().map(|queued| Sent::new(self.clone(), queued)).collect())
     }
 }
 
@@ -293,12 +390,4 @@ fn new_ops(bodies: Vec<(NewBody, Option<LineKey>)>) -> Result<Vec<NewOp>, SendEr
     let composed_at_ms = wall_ms();
     let mut new_op = |(body, key)| Ok(NewOp { id: next_id()?, enter_id: next_id()?, composed_at_ms, body, key });
     bodies.into_iter().map(&mut new_op).collect()
-}
-
-/// Tells lines of a keyed input apart, over versions of this library.
-fn hash(room: &str, body: &[u8]) -> [u8; 8] {
-    let digest = Sha256::new().chain_update(room).chain_update([0]).chain_update(body).finalize();
-    let mut hash = [0; 8];
-    hash.copy_from_slice(&digest[..8]);
-    hash
 }

@@ -7,7 +7,7 @@ use steadfast_store::profile::ProfileError;
 use tokio::sync::oneshot;
 
 use crate::driving::{Command, Driving, Ended};
-use crate::error::{AskError, OpenError};
+use crate::error::OpenError;
 use crate::follow::Following;
 use crate::hold::{Ending, Holding};
 use crate::status::Status;
@@ -27,7 +27,7 @@ impl Driving {
                     Ending::Closed(done) => break done,
                     Ending::Failed(error) => break self.stay_failed(&error).await,
                 },
-                Err(OpenError::Profile(error)) if !error.is_passing() => break self.stay_failed(&error).await,
+                Err(OpenError::Profile(error)) if !error.is_passing() => break self.stay_failed(error.inner()).await,
                 // A full disk, or no descriptor left: what is safe stays safe, and the lock is another's meanwhile.
                 Err(error) => {
                     tracing::warn!(%error, "the profile can't be driven now");
@@ -54,7 +54,7 @@ impl Driving {
                 None => return None,
                 Some(Command::Close(done)) => return Some(done),
                 // The asker may have gone.
-                Some(Command::Ask(_, asked)) => drop(asked.send(Err(AskError::Profile(error.clone())))),
+                Some(Command::Ask(_, asked)) => drop(asked.send(Err(error.clone().into()))),
                 Some(Command::Appended | Command::TryNow | Command::Stop | Command::Resume | Command::LogIn) => {}
                 Some(Command::Reconnect(_) | Command::AutoLogin(_)) => {}
             }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use steadfast_net::clock::wall_ms;
-use steadfast_proto::session::{self, Cause};
+use steadfast_proto::session;
 use steadfast_proto::time::Instant;
 use steadfast_store::profile::{FlightRow, ProfileError, ProfileStore};
 
-/// The cause of a loss that nobody saw: the program ended without a goodbye.
-const PROCESS_ENDED: &str = "process_ended";
+use crate::cause::{Cause, CauseKind};
+
 const PROCESS_ENDED_TEXT: &str = "the program ended without a goodbye: it was killed, or the machine lost power";
 
 /// One link that was online. All times are Unix milliseconds of this machine's clock.
@@ -28,10 +28,8 @@ pub struct Flight {
 pub struct Loss {
     /// When it was known.
     pub at_ms: u64,
-    /// Why: a name of PROTOCOL.md's table of causes, or `process_ended`.
-    pub cause: String,
-    /// The same in plain words.
-    pub cause_text: String,
+    /// Why.
+    pub cause: Cause,
     /// When the last byte had come in.
     pub last_byte_at_ms: u64,
     /// From the last byte to the moment at which the loss was known, in milliseconds.
@@ -45,9 +43,7 @@ pub struct Loss {
     /// Tries since then that failed.
     pub tries_failed: u32,
     /// Why the last of them failed.
-    pub last_failure: Option<String>,
-    /// The same in plain words.
-    pub last_failure_text: Option<String>,
+    pub last_failure: Option<Cause>,
     /// The return, once there was one.
     pub back: Option<Return>,
 }
@@ -80,21 +76,18 @@ impl Flight {
 
     /// Whether the line was lost although nobody wanted that and the program went on.
     pub fn is_drop(&self) -> bool {
-        let wanted = [Cause::StoppedByUser.name(), Cause::NewDevice.name(), PROCESS_ENDED];
-        self.loss.as_ref().is_some_and(|loss| !wanted.contains(&loss.cause.as_str()))
+        let wanted = [CauseKind::StoppedByUser, CauseKind::NewDevice, CauseKind::ProcessEnded];
+        self.loss.as_ref().is_some_and(|loss| !wanted.contains(&loss.cause.kind()))
     }
 
     /// Whether the program ended in the middle of it, without a goodbye.
     pub fn is_unfinished(&self) -> bool {
-        self.loss.as_ref().is_some_and(|loss| loss.cause == PROCESS_ENDED)
+        self.loss.as_ref().is_some_and(|loss| loss.cause.kind() == CauseKind::ProcessEnded)
     }
 
     /// The last links that a profile kept, in the order in which they came up. Rows of a program that writes them in
     /// another way are passed over.
-    ///
-    /// # Errors
-    /// The profile can't be read.
-    pub fn all(profile: &dyn ProfileStore, limit: usize) -> Result<Vec<Self>, ProfileError> {
+    pub(crate) fn all(profile: &dyn ProfileStore, limit: usize) -> Result<Vec<Self>, ProfileError> {
         Ok(profile.flights(limit)?.iter().filter_map(Self::read).collect())
     }
 
@@ -133,8 +126,7 @@ impl Flight {
                 let back = Return { at_ms, lasted_ms: 0, caught_up: None, sent: None, settled_after_ms: None };
                 self.loss = Some(Loss {
                     at_ms,
-                    cause: PROCESS_ENDED.to_owned(),
-                    cause_text: PROCESS_ENDED_TEXT.to_owned(),
+                    cause: Cause::new(CauseKind::ProcessEnded, PROCESS_ENDED_TEXT),
                     last_byte_at_ms: self.online_at_ms,
                     silent_for_ms: 0,
                     suspected_at_ms: None,
@@ -142,7 +134,6 @@ impl Flight {
                     bound_ms: 0,
                     tries_failed: 0,
                     last_failure: None,
-                    last_failure_text: None,
                     back: Some(back),
                 });
                 true
@@ -153,19 +144,16 @@ impl Flight {
 
 impl Loss {
     fn of(loss: &session::Loss, wall: &Wall) -> Self {
-        let name = |cause: &Cause| cause.name().to_owned();
         Self {
             at_ms: wall.at(loss.at),
-            cause: name(&loss.cause),
-            cause_text: loss.cause.to_string(),
+            cause: Cause::from(&loss.cause),
             last_byte_at_ms: wall.at(loss.last_inbound),
             silent_for_ms: ms(loss.at, loss.last_inbound),
             suspected_at_ms: loss.suspected.map(|at| wall.at(at)),
             pings: loss.pings,
             bound_ms: u64::try_from(loss.bound.as_millis()).unwrap_or(u64::MAX),
             tries_failed: loss.tries_failed,
-            last_failure: loss.last_failure.as_ref().map(name),
-            last_failure_text: loss.last_failure.as_ref().map(ToString::to_string),
+            last_failure: loss.last_failure.as_ref().map(Cause::from),
             back: loss.back.map(|back| Return {
                 at_ms: wall.at(back.at),
                 lasted_ms: ms(back.at, loss.at),
@@ -206,13 +194,13 @@ mod tests {
     fn lost() -> session::Flight {
         let loss = session::Loss {
             at: at(9_000),
-            cause: Cause::Silent { for_ms: 3_000 },
+            cause: session::Cause::Silent { for_ms: 3_000 },
             last_inbound: at(6_000),
             suspected: Some(at(6_250)),
             pings: 2,
             bound: Duration::from_secs(3),
             tries_failed: 1,
-            last_failure: Some(Cause::Refused),
+            last_failure: Some(session::Cause::Refused),
             back: None,
         };
         session::Flight { link: 4, opened: at(0), online: at(10), loss: Some(loss) }
@@ -224,7 +212,8 @@ mod tests {
         let loss = flight.loss.clone().expect("it is lost");
         assert_eq!(loss.at_ms - flight.online_at_ms, 8_990);
         assert_eq!((loss.at_ms - loss.last_byte_at_ms, loss.silent_for_ms), (3_000, 3_000));
-        assert_eq!((loss.cause.as_str(), loss.last_failure.as_deref()), ("silent", Some("refused")));
+        assert_eq!(loss.cause.kind(), CauseKind::Silent);
+        assert_eq!(loss.last_failure.map(|cause| cause.kind()), Some(CauseKind::Refused));
         assert!(flight.is_drop());
     }
 

@@ -7,7 +7,6 @@ use steadfast_proto::time::Duration;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
 use crate::driving::{Asked, Command, Driving, Ended};
-use crate::error::AskError;
 use crate::status::Status;
 use crate::wake;
 
@@ -177,7 +176,7 @@ impl<'d> Following<'d> {
                 match self.want(want).await {
                     Ok(number) => self.asked.push((number, request, asked)),
                     // The asker may have gone.
-                    Err(error) => drop(asked.send(Err(AskError::Profile(error)))),
+                    Err(error) => drop(asked.send(Err(error.into()))),
                 }
             }
             Command::TryNow => self.wish(Want::TryNow).await,

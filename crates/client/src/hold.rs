@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::driving::{Asked, Command, Driving};
 use crate::error::{AskError, OpenError};
+use crate::options::Options;
 use crate::random::random;
 use crate::status::Status;
 use crate::wake::Ear;
@@ -324,7 +325,7 @@ impl<'d> Holding<'d> {
     }
 }
 
-fn connect(options: &crate::Options) -> JoinHandle<Connected> {
+fn connect(options: &Options) -> JoinHandle<Connected> {
     let server = options.server.trim_start_matches("tcp://").to_owned();
     let options = ConnectOptions { timeout: options.connect_timeout, liveness: options.kernel };
     tokio::spawn(async move { tcp::connect(&server, &options).await })
@@ -375,7 +376,7 @@ pub(crate) fn answer_of_text(text: &str) -> Result<(), AskError> {
         "ok" => Ok(()),
         code => {
             let error = code.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
-            Err(AskError::Refused(error.unwrap_or(RequestError::Unspecified)))
+            Err(error.unwrap_or(RequestError::Unspecified).into())
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Steadfast's client library: messages that are sent once, arrive once, and survive every drop and crash between.
 //!
-//! What [`Client::send`] returned from is on this machine's disk, and stays in the profile's outbox until the server
+//! What [`Room::send`] returned from is on this machine's disk, and stays in the profile's outbox until the server
 //! says that it is on its disk. What arrives is stored with the place it moves to, in one transaction, before the
 //! server hears of it. The [`Status`] is a level that is always true.
 //!
@@ -9,11 +9,11 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use steadfast::{Client, Options};
+//! use steadfast::Client;
 //!
-//! let client = Client::open(Options::new("ann", "127.0.0.1:7400"))?;
-//! let sent = client.send("lobby", ["hello"]).await?;
-//! client.settled(&sent).await?;
+//! let client = Client::builder("ann", "127.0.0.1:7400").open().await?;
+//! let sent = client.room("lobby").send("hello").await?;
+//! sent.stored().await?;
 //! client.close().await;
 //! # Ok(())
 //! # }
@@ -22,7 +22,12 @@
 //! Several processes may use one profile at once: one of them drives the link, the others hand it what they have and
 //! take over when it ends.
 
+#![deny(missing_docs)]
+
+mod builder;
+mod cause;
 mod client;
+mod draft;
 mod drive;
 mod driving;
 mod error;
@@ -30,25 +35,36 @@ mod flight;
 mod follow;
 mod hold;
 mod keeper;
+mod message;
 mod notices;
+mod observer;
 mod options;
 mod probe;
 mod random;
+mod room;
+mod sent;
 mod status;
 mod wake;
+mod watch;
 
-pub use client::{Client, Draft};
-pub use error::{AskError, OpenError, SendError, WaitError};
+pub use builder::Builder;
+pub use cause::{Cause, CauseKind};
+pub use client::{Client, Outbox};
+pub use draft::Draft;
+pub use error::{AskError, Closed, OpenError, OrderError, ProfileError, ProfileFault, SendError, StoreError};
 pub use flight::{Flight, Loss, Return};
-pub use notices::Notices;
-pub use options::Options;
-pub use probe::{holder_answers, order_holder};
-pub use status::Status;
+pub use message::{Message, RoomInfo, RoomKind, What};
+pub use notices::{MovedAside, Notice, NoticeKind, Notices, RefusedOperation};
+pub use observer::{Observer, Order, Standing};
+pub use room::Room;
+pub use sent::{NotStored, Outcome, Refusal, Refused, Sent, Stored};
+pub use status::{Held, State, Status};
+pub use watch::{Changes, StatusWatch};
 
 pub use steadfast_net::tcp::KernelLiveness;
-pub use steadfast_proto::ids::{OperationId, RoomId};
-pub use steadfast_proto::session::{Cause, Schedule, State};
-pub use steadfast_proto::wire::{Refusal, RoomKind};
-pub use steadfast_store::profile::{
-    AppendError, Notice, NoticeKind, ProfileError, Queued, RoomInfo, SettledOutcome, StoredMessage, What,
-};
+pub use steadfast_proto::hub::BODY_BYTES_MAX;
+pub use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
+pub use steadfast_proto::names::{NAME_BYTES_MAX, NameError};
+pub use steadfast_proto::session::Schedule;
+pub use steadfast_store::profile::OUTBOX_BYTES_MAX;
+pub use steadfast_store::profile::OUTBOX_ROWS_MAX as OUTBOX_OPERATIONS_MAX;

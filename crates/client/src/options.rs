@@ -8,37 +8,38 @@ use steadfast_proto::names;
 use steadfast_proto::session::Schedule;
 use steadfast_proto::time::Duration;
 
-/// What a client is opened with. The fields may be changed before [`Client::open`](crate::Client::open).
+use crate::error::OpenError;
+
+/// What a client is opened with.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
+pub(crate) struct Options {
     /// The account's name, 1 to 64 bytes.
-    pub name: String,
+    pub(crate) name: String,
     /// Where the server is: `HOST:PORT`.
-    pub server: String,
+    pub(crate) server: String,
     /// The profile's directory; `None`: `$XDG_DATA_HOME/steadfast/HOST_PORT/NAME`.
-    pub profile: Option<PathBuf>,
+    pub(crate) profile: Option<PathBuf>,
     /// Whether to connect again after a drop.
-    pub reconnect: bool,
+    pub(crate) reconnect: bool,
     /// Whether to log in by itself once a lost line is back. If not, [`Status::asks_login`](crate::Status) asks.
-    pub auto_login: bool,
+    pub(crate) auto_login: bool,
     /// When to try again.
-    pub schedule: Schedule,
+    pub(crate) schedule: Schedule,
     /// How long one try may take.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// The least silence that means death while an answer is due.
-    pub active_bound: Duration,
+    pub(crate) active_bound: Duration,
     /// The silence that means death in any case.
-    pub idle_bound: Duration,
+    pub(crate) idle_bound: Duration,
     /// The kernel's own last line.
-    pub kernel: KernelLiveness,
+    pub(crate) kernel: KernelLiveness,
     /// Name and version of the program, for the server's log.
-    pub program: String,
+    pub(crate) program: String,
 }
 
 impl Options {
     /// The defaults for an account on a server.
-    pub fn new(name: &str, server: &str) -> Self {
+    pub(crate) fn new(name: &str, server: &str) -> Self {
         Self {
             name: name.to_owned(),
             server: server.to_owned(),
@@ -54,10 +55,25 @@ impl Options {
         }
     }
 
+    /// What is wrong with them, if anything is.
+    pub(crate) fn check(&self) -> Result<(), OpenError> {
+        if let Some((scheme, _)) = self.server.split_once("://")
+            && scheme != "tcp"
+        {
+            let text = format!("{scheme}:// can't be spoken yet: use HOST:PORT or tcp://HOST:PORT");
+            return Err(OpenError::Settings(text));
+        }
+        if self.idle_bound < self.active_bound {
+            return Err(OpenError::Settings("the idle bound can't be shorter than the active bound".to_owned()));
+        }
+        Ok(())
+    }
+
     /// The directory of the profile: one for all spellings of a name.
-    pub fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.profile.clone().unwrap_or_else(|| {
-            let host_port = self.server.replace([':', '/'], "_");
+            let server = self.server.strip_prefix("tcp://").unwrap_or(&self.server);
+            let host_port = server.replace([':', '/'], "_");
             // What can't be a name is refused when the profile is opened, and makes no directory.
             let name = names::folded(&self.name).unwrap_or_else(|_| self.name.clone());
             data_home().join("steadfast").join(host_port).join(name)

@@ -6,63 +6,81 @@ use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::{Answer, Profile, ProfileError, Want};
 
+use crate::error::OrderError;
+use crate::keeper::Keeper;
 use crate::wake;
 
 /// How long an answer is waited for. A process that drives looks at what is asked when it is called.
 const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Asks the process that holds the profile in `directory` whether it is there, and waits up to a second for it to say
-/// so. For a program that does not use the profile otherwise; a [`Client`](crate::Client) does this by itself.
-///
-/// Can be dropped at any point: nothing is half done then. The question stays in the profile until a holder has
-/// answered it and later ones take its place, and an answer reaches nobody else, as no number is given twice.
-///
-/// # Errors
-/// The profile can't be read or written, or the process is out of descriptors.
-pub async fn holder_answers(directory: &Path, profile: &Profile) -> Result<bool, ProfileError> {
-    let no_timer = |error: std::io::Error| ProfileError::Io { path: directory.to_owned(), kind: error.kind() };
-    let mut timer = BootTimer::new().map_err(no_timer)?;
-    let live = profile.live();
-    let until = BootClock::now() + PATIENCE;
-    let mut number = ask(directory, profile)?;
-    let answers = loop {
-        match live.answered(number)? {
-            Answer::Is(_) => break true,
-            Answer::Gone => number = ask(directory, profile)?,
-            Answer::Waiting => {}
-        }
-        let now = BootClock::now();
-        if now >= until {
-            break false;
-        }
-        timer.set(Some(now + LOOK));
-        timer.expired().await.map_err(no_timer)?;
-    };
-    live.forget(number)?;
-    Ok(answers)
+/// Asks the process that holds a profile, for a program that does not use the profile otherwise; a client does this by
+/// itself.
+pub(crate) struct Probe<'p> {
+    directory: &'p Path,
+    profile: &'p Keeper,
+    timer: BootTimer,
 }
 
-/// Gives an order to the process that holds the profile in `directory`, and waits up to a second for it to have carried
-/// it out; whether it has. If it has not, the order is taken back.
-///
-/// # Errors
-/// As of [`holder_answers`].
-pub async fn order_holder(directory: &Path, profile: &Profile, order: Want) -> Result<bool, ProfileError> {
-    let number = profile.live().ask(order, wall_ms())?;
-    // Wants are served in their order: whoever has answered this one has done what was asked before it.
-    let done = holder_answers(directory, profile).await;
-    if done != Ok(true) {
-        // Whoever is told that nothing was done does not expect it to be done later.
-        profile.live().forget(number)?;
+impl<'p> Probe<'p> {
+    pub(crate) fn new(directory: &'p Path, profile: &'p Keeper) -> std::io::Result<Self> {
+        Ok(Self { directory, profile, timer: BootTimer::new()? })
     }
-    done
-}
 
-fn ask(directory: &Path, profile: &Profile) -> Result<u64, ProfileError> {
-    let number = profile.live().ask(Want::Answer, wall_ms())?;
-    wake::call(directory);
-    Ok(number)
+    /// Whether the holder is there; waits up to a second for it to say so.
+    ///
+    /// Can be dropped at any point: nothing is half done then. The question stays in the profile until a holder has
+    /// answered it and later ones take its place, and an answer reaches nobody else, as no number is given twice.
+    pub(crate) async fn holder_answers(mut self) -> Result<bool, OrderError> {
+        self.answers().await
+    }
+
+    /// Gives an order to the holder, and waits up to a second for it to have carried it out; whether it has. If it has
+    /// not, the order is taken back.
+    pub(crate) async fn order(mut self, order: Want) -> Result<bool, OrderError> {
+        let number = self.run(move |profile| profile.live().ask(order, wall_ms())).await?;
+        // Wants are served in their order: whoever has answered this one has done what was asked before it.
+        let done = self.answers().await;
+        if done != Ok(true) {
+            // Whoever is told that nothing was done does not expect it to be done later.
+            self.run(move |profile| profile.live().forget(number)).await?;
+        }
+        done
+    }
+
+    async fn answers(&mut self) -> Result<bool, OrderError> {
+        let until = BootClock::now() + PATIENCE;
+        let mut number = self.ask().await?;
+        let answers = loop {
+            match self.run(move |profile| profile.live().answered(number)).await? {
+                Answer::Is(_) => break true,
+                Answer::Gone => number = self.ask().await?,
+                Answer::Waiting => {}
+            }
+            let now = BootClock::now();
+            if now >= until {
+                break false;
+            }
+            self.timer.set(Some(now + LOOK));
+            self.timer.expired().await.map_err(|error| OrderError::System(error.to_string()))?;
+        };
+        self.run(move |profile| profile.live().forget(number)).await?;
+        Ok(answers)
+    }
+
+    async fn ask(&self) -> Result<u64, OrderError> {
+        let number = self.run(|profile| profile.live().ask(Want::Answer, wall_ms())).await?;
+        wake::call(self.directory);
+        Ok(number)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Profile) -> Result<T, ProfileError> + Send + 'static,
+    ) -> Result<T, OrderError> {
+        let done = self.profile.run_on_disk(job).await;
+        Ok(done.map_err(|_| OrderError::System("the profile's thread ended".to_owned()))??)
+    }
 }
 
 #[cfg(test)]
@@ -99,23 +117,36 @@ mod tests {
     async fn a_holder_that_says_so_is_there_and_the_question_is_gone() {
         let directory = Directory::new("there");
         let (asking, holding) = (directory.open(), directory.open());
+        let (keeper, thread) = Keeper::start(Box::new(asking), "test").expect("a thread");
         let answer = async {
-            let wants = holding.live().take_wants(0).expect("wants");
+            let wants = loop {
+                let wants = holding.live().take_wants(0).expect("wants");
+                if !wants.is_empty() {
+                    break wants;
+                }
+                tokio::task::yield_now().await;
+            };
             assert_eq!(wants.iter().map(|&(_, want)| want).collect::<Vec<_>>(), [Want::Answer]);
             holding.live().answer(wants[0].0, "").expect("answered");
             wants[0].0
         };
-        // The first is polled first: it has asked when the second looks.
-        let (answers, number) = tokio::join!(biased; holder_answers(&directory.0, &asking), answer);
+        let probe = Probe::new(&directory.0, &keeper).expect("a timer");
+        let (answers, number) = tokio::join!(probe.holder_answers(), answer);
         assert_eq!(answers, Ok(true));
-        assert_eq!(asking.live().answered(number), Ok(Answer::Gone));
+        assert_eq!(holding.live().answered(number), Ok(Answer::Gone));
+        keeper.stop();
+        thread.join().expect("the thread ends");
     }
 
     #[tokio::test]
     async fn one_that_says_nothing_is_not() {
         let directory = Directory::new("silent");
         let (asking, holding) = (directory.open(), directory.open());
-        assert_eq!(holder_answers(&directory.0, &asking).await, Ok(false));
+        let (keeper, thread) = Keeper::start(Box::new(asking), "test").expect("a thread");
+        let probe = Probe::new(&directory.0, &keeper).expect("a timer");
+        assert_eq!(probe.holder_answers().await, Ok(false));
+        keeper.stop();
+        thread.join().expect("the thread ends");
         assert_eq!(holding.live().take_wants(0), Ok(vec![]));
     }
 }

@@ -3,25 +3,27 @@
 use serde::{Deserialize, Serialize};
 use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::tcp::Applied;
-use steadfast_proto::session::{self, Cause, State};
+use steadfast_proto::session;
 use steadfast_proto::time::{Duration, Instant};
-use steadfast_store::profile::ProfileError;
+use steadfast_proto::wire;
+use steadfast_store::profile as store;
 
+use crate::cause::{Cause, CauseKind};
 use crate::error::OpenError;
 
-/// Where the line stands. A level: whoever reads it sees what is true now.
+/// Where the line stands, and whatever else an interface shows of it. A level: whoever reads it sees what is true now.
+///
+/// It is the same in every process of a profile, whichever of them drives the line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// `online`, `connecting`, `offline` or `stopped`.
-    pub state: String,
-    /// Why it is not online, or why the last line ended: a name of PROTOCOL.md's table of causes.
-    pub cause: Option<String>,
-    /// The same in plain words.
-    pub cause_text: Option<String>,
-    /// The measured round trip, in milliseconds.
+    /// Where the line stands.
+    pub state: State,
+    /// Why it is not online, or why the last line ended.
+    pub cause: Option<Cause>,
+    /// The measured round trip, in milliseconds; none before it was measured.
     pub round_trip_ms: Option<u64>,
-    /// The silence after which the line would be called dead now, in milliseconds.
+    /// The bound in force: the silence after which the line would be called dead now, in milliseconds.
     pub bound_ms: Option<u64>,
     /// The number of the try under way or to come, since the line was last up.
     pub try_number: u32,
@@ -41,14 +43,108 @@ pub struct Status {
     /// What the kernel was told of this line, and has applied.
     #[serde(default)]
     pub kernel: Option<String>,
-    /// What the server asked the outbox to wait for.
-    pub held: Option<String>,
+    /// Why the server asked the outbox to wait, while it does.
+    pub held: Option<Held>,
     /// For how long what arrived has been waiting for this machine's disk, in milliseconds.
     pub storing_for_ms: Option<u64>,
     /// Why it waits, where the disk told: it is full, say.
     pub storing_text: Option<String>,
     /// The process that drives the line.
     pub process: u32,
+}
+
+/// Where the line stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The server has welcomed this device, and the line is alive within its bound.
+    Online,
+    /// A try is under way.
+    Connecting,
+    /// No line. A try follows, or the user is asked ([`Status::asks_login`]).
+    Offline,
+    /// No line, and no try by itself: the user said stop, or no try can help ([`Status::has_given_up`]).
+    Stopped,
+}
+
+impl State {
+    /// The name in JSON: `online`, `connecting`, `offline` or `stopped`.
+    pub fn name(self) -> &'static str {
+        session::State::from(self).name()
+    }
+}
+
+impl From<session::State> for State {
+    fn from(state: session::State) -> Self {
+        match state {
+            session::State::Online => Self::Online,
+            session::State::Connecting => Self::Connecting,
+            session::State::Offline => Self::Offline,
+            session::State::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<State> for session::State {
+    fn from(state: State) -> Self {
+        match state {
+            State::Online => Self::Online,
+            State::Connecting => Self::Connecting,
+            State::Offline => Self::Offline,
+            State::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// Why the server asks the outbox to wait. Nothing is lost by it: what waits is sent again when the server said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Held {
+    /// It misses an operation before these; they are sent again.
+    Gap,
+    /// Its disk is full.
+    DiskFull,
+    /// It has more to do than it can.
+    Overloaded,
+    /// This device sends more than it may.
+    Rate,
+    /// It is shutting down.
+    Draining,
+    /// It does not know whether an earlier write of its own succeeded.
+    InDoubt,
+    /// For a reason that this version does not know.
+    #[serde(other)]
+    Unspecified,
+}
+
+impl Held {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::DiskFull => "disk_full",
+            Self::Overloaded => "overloaded",
+            Self::Rate => "rate",
+            Self::Draining => "draining",
+            Self::InDoubt => "in_doubt",
+            Self::Unspecified => "unspecified",
+        }
+    }
+}
+
+impl From<wire::HoldCause> for Held {
+    fn from(cause: wire::HoldCause) -> Self {
+        match cause {
+            wire::HoldCause::Gap => Self::Gap,
+            wire::HoldCause::DiskFull => Self::DiskFull,
+            wire::HoldCause::Overloaded => Self::Overloaded,
+            wire::HoldCause::Rate => Self::Rate,
+            wire::HoldCause::Draining => Self::Draining,
+            wire::HoldCause::InDoubt => Self::InDoubt,
+            wire::HoldCause::Unspecified => Self::Unspecified,
+        }
+    }
 }
 
 /// A store that takes longer than this is worth telling.
@@ -60,9 +156,8 @@ impl Status {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let storing = status.storing_since.map(|since| now.since(since)).filter(|&taken| taken >= STORING_TOLD);
         Self {
-            state: status.state.name().to_owned(),
-            cause: status.cause.as_ref().map(|cause| cause.name().to_owned()),
-            cause_text: status.cause.as_ref().map(ToString::to_string),
+            state: status.state.into(),
+            cause: status.cause.as_ref().map(Cause::from),
             round_trip_ms: status.round_trip.map(ms),
             bound_ms: status.bound.map(ms),
             try_number: status.tries.0,
@@ -72,7 +167,7 @@ impl Status {
             reconnect: status.reconnects,
             auto_login: status.logs_in,
             kernel: kernel.map(ToString::to_string),
-            held: status.held.map(|held| held.cause.as_str_name().trim_start_matches("HOLD_CAUSE_").to_lowercase()),
+            held: status.held.map(|held| held.cause.into()),
             storing_for_ms: storing.map(ms),
             storing_text: None,
             process: std::process::id(),
@@ -80,11 +175,10 @@ impl Status {
     }
 
     /// The status of a profile that nobody drives.
-    pub fn offline() -> Self {
+    pub(crate) fn offline() -> Self {
         Self {
-            state: State::Offline.name().to_owned(),
+            state: State::Offline,
             cause: None,
-            cause_text: None,
             round_trip_ms: None,
             bound_ms: None,
             try_number: 1,
@@ -102,11 +196,10 @@ impl Status {
     }
 
     /// This process can't write the profile any more, so that it could acknowledge nothing.
-    pub(crate) fn of_failed_profile(error: &ProfileError) -> Self {
+    pub(crate) fn of_failed_profile(error: &store::ProfileError) -> Self {
         Self {
-            state: State::Stopped.name().to_owned(),
-            cause: Some("store_failed".to_owned()),
-            cause_text: Some(error.to_string()),
+            state: State::Stopped,
+            cause: Some(Cause::new(CauseKind::StoreFailed, error.to_string())),
             process: std::process::id(),
             ..Self::offline()
         }
@@ -114,13 +207,12 @@ impl Status {
 
     /// The profile can't be driven for now, and it is tried again at that moment.
     pub(crate) fn of_waiting_profile(error: &OpenError, next_try: Instant) -> Self {
-        let cause = match error {
-            OpenError::Profile(_) => "store_failed",
-            OpenError::System(_) => Cause::LocalFault.name(),
+        let kind = match error {
+            OpenError::Profile(_) => CauseKind::StoreFailed,
+            OpenError::System(_) | OpenError::Settings(_) => CauseKind::LocalFault,
         };
         Self {
-            cause: Some(cause.to_owned()),
-            cause_text: Some(error.to_string()),
+            cause: Some(Cause::new(kind, error.to_string())),
             next_try_at_ms: Some(wall_of(next_try, BootClock::now())),
             process: std::process::id(),
             ..Self::offline()
@@ -128,44 +220,47 @@ impl Status {
     }
 
     /// The process that drives the profile's line does not answer.
-    pub fn of_silent_holder(holder: Option<u32>) -> Self {
+    pub(crate) fn of_silent_holder(holder: Option<u32>) -> Self {
         let who = holder.map_or("another process".to_owned(), |process| format!("process {process}"));
-        Self {
-            cause: Some("holder_silent".to_owned()),
-            cause_text: Some(format!("{who} holds the profile and does not answer")),
-            process: holder.unwrap_or(0),
-            ..Self::offline()
-        }
+        let text = format!("{who} holds the profile and does not answer");
+        Self { cause: Some(Cause::new(CauseKind::HolderSilent, text)), process: holder.unwrap_or(0), ..Self::offline() }
+    }
+
+    /// What happened, for a program to decide on; none while there is no cause.
+    pub fn cause_kind(&self) -> Option<CauseKind> {
+        self.cause.as_ref().map(Cause::kind)
     }
 
     /// Whether the line is up.
     pub fn is_online(&self) -> bool {
-        self.state == State::Online.name()
-    }
-
-    /// Whether a process said it as it ended: then it tells of that process, not of what the user wants.
-    pub(crate) fn is_last_word(&self) -> bool {
-        self.state == State::Offline.name() && self.cause.as_deref() == Some(Cause::StoppedByUser.name())
+        self.state == State::Online
     }
 
     /// Whether a try is under way.
     pub fn is_connecting(&self) -> bool {
-        self.state == State::Connecting.name()
+        self.state == State::Connecting
     }
 
     /// Whether no further try will be made by itself.
     pub fn is_stopped(&self) -> bool {
-        self.state == State::Stopped.name()
+        self.state == State::Stopped
     }
 
-    /// Whether it stopped because no further try can help, and not because the user wants no line for now.
+    /// Whether it stopped because no further try can help, and not because the user wants no line for now. What waits
+    /// in the outbox stays there.
     pub fn has_given_up(&self) -> bool {
-        self.is_stopped() && self.cause.as_deref() != Some(Cause::StoppedByUser.name())
+        self.is_stopped() && self.cause_kind() != Some(CauseKind::StoppedByUser)
+    }
+
+    /// Whether a process said it as it ended: then it tells of that process, not of what the user wants.
+    pub(crate) fn is_last_word(&self) -> bool {
+        self.state == State::Offline && self.cause_kind() == Some(CauseKind::StoppedByUser)
     }
 
     /// Whether an interface shows the same but for figures that always move.
     pub(crate) fn says_the_same(&self, other: &Status) -> bool {
-        let shown = |s: &Status| (s.state.clone(), s.cause.clone(), s.try_number, s.held.clone(), s.next_try_at_ms);
+        let cause = |s: &Status| s.cause.as_ref().map(|cause| cause.name().to_owned());
+        let shown = |s: &Status| (s.state, cause(s), s.try_number, s.held, s.next_try_at_ms);
         let storing = |s: &Status| (s.storing_for_ms.is_some(), s.storing_text.clone());
         let switches = |s: &Status| (s.asks_login, s.reconnect, s.auto_login);
         shown(self) == shown(other) && switches(self) == switches(other) && storing(self) == storing(other)
@@ -186,11 +281,11 @@ mod tests {
     fn a_shortage_of_this_machine_is_not_blamed_on_the_store() {
         let shortage = OpenError::System("too many open files".to_owned());
         let status = Status::of_waiting_profile(&shortage, BootClock::now() + Duration::from_secs(1));
-        assert_eq!((status.state.as_str(), status.cause.as_deref()), ("offline", Some("local_fault")));
-        assert_eq!(status.cause_text.as_deref(), Some("the system refused: too many open files"));
+        assert_eq!((status.state, status.cause_kind()), (State::Offline, Some(CauseKind::LocalFault)));
+        assert_eq!(status.cause.as_ref().map(Cause::text), Some("the system refused: too many open files"));
         assert!(status.next_try_at_ms.is_some() && !status.has_given_up());
-        let full = OpenError::Profile(ProfileError::DiskFull { dir: "here".into() });
+        let full = OpenError::from(store::ProfileError::DiskFull { dir: "here".into() });
         let status = Status::of_waiting_profile(&full, BootClock::now());
-        assert_eq!(status.cause.as_deref(), Some("store_failed"));
+        assert_eq!(status.cause_kind(), Some(CauseKind::StoreFailed));
     }
 }

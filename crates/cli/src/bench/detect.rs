@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use steadfast::{Client, Status};
+use steadfast::{Cause, CauseKind, Client};
 use steadfast_net::clock::{BootClock, BootTimer, Instant};
 use tokio::task::JoinSet;
 
@@ -85,7 +85,7 @@ pub(super) async fn run(options: &Options) -> Result<(), Exit> {
         return Err(Exit::usage("--idle-bound can't be shorter than --active-bound"));
     }
     let scene = Scene::set(&options.data)?;
-    let speaker = Arc::new(scene.client("speaker")?);
+    let speaker = Arc::new(scene.client("speaker").await?);
     enter(&speaker).await?;
     let mut watched = Vec::new();
     for number in 0..options.clients {
@@ -110,8 +110,8 @@ pub(super) async fn run(options: &Options) -> Result<(), Exit> {
 }
 
 async fn enter(client: &Client) -> Result<(), Exit> {
-    let entered = client.enter(ROOM).await.map_err(Exit::failed)?;
-    client.settled(&[entered]).await.map_err(Exit::failed)?;
+    let entered = client.room(ROOM).enter().await.map_err(Exit::failed)?;
+    entered.stored().await.map_err(Exit::failed)?;
     Ok(())
 }
 
@@ -143,10 +143,9 @@ async fn cut_all(
 impl Watched {
     async fn start(scene: &Scene, number: u32, options: &Options) -> Result<Self, Exit> {
         let gate = Gate::open(scene.address().to_owned()).await.map_err(Exit::failed)?;
-        let mut settings = scene.options(&format!("client{number}"), &gate.address());
-        settings.active_bound = options.active_bound;
-        settings.idle_bound = options.idle_bound;
-        let client = Client::open(settings).map_err(Exit::failed)?;
+        let builder = scene.builder(&format!("client{number}"), &gate.address());
+        let builder = builder.active_bound(options.active_bound).idle_bound(options.idle_bound);
+        let client = builder.open().await.map_err(Exit::failed)?;
         enter(&client).await?;
         Ok(Self { client, gate })
     }
@@ -157,22 +156,23 @@ impl Watched {
         timer.set(Some(at));
         timer.expired().await.map_err(Exit::failed)?;
         let mut status = self.client.status();
-        if !status.borrow().is_online() {
-            return Err(Exit::failed(format!("a line was lost before it was cut: {:?}", *status.borrow())));
+        let before = status.now();
+        if !before.is_online() {
+            return Err(Exit::failed(format!("a line was lost before it was cut: {before:?}")));
         }
         let cut = self.gate.cut();
         if let Some(speaker) = speaker {
             // The client waits for an outcome, and the server for an acknowledgement.
-            self.client.send(ROOM, ["asked"]).await.map_err(Exit::failed)?;
-            speaker.send(ROOM, ["told"]).await.map_err(Exit::failed)?;
+            drop(self.client.room(ROOM).send("asked").await.map_err(Exit::failed)?);
+            drop(speaker.room(ROOM).send("told").await.map_err(Exit::failed)?);
         }
         let unnoticed = |_| Exit::failed(format!("nobody noticed within {limit:?}"));
         let lost = async {
-            let lost = status.wait_for(|status: &Status| !status.is_online()).await;
-            lost.map(|status| (BootClock::now(), status.cause.clone())).map_err(Exit::failed)
+            let lost = status.until(|status| !status.is_online()).await;
+            lost.map(|status| (BootClock::now(), status.cause)).map_err(Exit::failed)
         };
         let (client, cause) = timer.within(cut + limit, lost).await.map_err(unnoticed)??;
-        if cause.as_deref() != Some("silent") {
+        if cause.as_ref().map(Cause::kind) != Some(CauseKind::Silent) {
             return Err(Exit::failed(format!("a line was lost for another reason than the cut: {cause:?}")));
         }
         let server = timer.within(cut + limit, self.gate.let_go()).await.map_err(unnoticed)?;

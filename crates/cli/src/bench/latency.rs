@@ -17,17 +17,19 @@ const JOINS: u64 = 2;
 pub(super) async fn run(load: &Load) -> Result<(), Exit> {
     let scene = Scene::set(&load.data)?;
     let messages = load.messages.unwrap_or(MESSAGES).max(1);
-    let (receiver, sender) = (scene.client("receiver")?, scene.client("sender")?);
+    let (receiver, sender) = (scene.client("receiver").await?, scene.client("sender").await?);
     for client in [&receiver, &sender] {
-        let entered = client.enter(ROOM).await.map_err(Exit::failed)?;
-        client.settled(&[entered]).await.map_err(Exit::failed)?;
+        let entered = client.room(ROOM).enter().await.map_err(Exit::failed)?;
+        entered.stored().await.map_err(Exit::failed)?;
     }
     stored(&receiver, ROOM, JOINS).await?;
     let body = "x".repeat(load.size);
+    let room = sender.room(ROOM);
     let mut delivered = Vec::new();
     for number in 1..=messages {
         let started = BootClock::now();
-        sender.send(ROOM, [body.as_str()]).await.map_err(Exit::failed)?;
+        // That it is stored here, the receiver tells.
+        drop(room.send(body.as_str()).await.map_err(Exit::failed)?);
         stored(&receiver, ROOM, JOINS + number).await?;
         delivered.push(BootClock::now().since(started));
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use steadfast::{Client, Options};
+use steadfast::{Builder, Client};
 use tempfile::TempDir;
 
 use crate::exit::Exit;
@@ -39,15 +39,13 @@ impl Scene {
         &self.address
     }
 
-    pub(super) fn client(&self, name: &str) -> Result<Client, Exit> {
-        Client::open(self.options(name, &self.address)).map_err(Exit::failed)
+    pub(super) async fn client(&self, name: &str) -> Result<Client, Exit> {
+        self.builder(name, &self.address).open().await.map_err(Exit::failed)
     }
 
     /// For a client who reaches the server through this address.
-    pub(super) fn options(&self, name: &str, address: &str) -> Options {
-        let mut options = Options::new(name, address);
-        options.profile = Some(self.directory.path().join(name));
-        options
+    pub(super) fn builder(&self, name: &str, address: &str) -> Builder {
+        Client::builder(name, address).profile(self.directory.path().join(name))
     }
 }
 
@@ -62,9 +60,9 @@ impl Drop for Scene {
 /// Waits until the room has this many entries stored at the client.
 pub(super) async fn stored(client: &Client, room: &str, last: u64) -> Result<(), Exit> {
     let mut changed = client.changes();
+    let room = client.room(room);
     loop {
-        changed.borrow_and_update();
-        let info = client.room(room).await.map_err(Exit::failed)?;
+        let info = room.info().await.map_err(Exit::failed)?;
         if info.and_then(|info| info.last).is_some_and(|stored| stored >= last) {
             return Ok(());
         }

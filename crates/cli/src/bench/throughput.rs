@@ -1,9 +1,7 @@
 //! One sender, one receiver, everything durable on both sides.
 
-use steadfast::Client;
+use steadfast::{Changes, Client, OUTBOX_OPERATIONS_MAX, SendError};
 use steadfast_net::clock::BootClock;
-use steadfast_store::profile::OUTBOX_ROWS_MAX;
-use tokio::sync::watch;
 
 use super::Load;
 use super::scene::{Scene, stored};
@@ -18,11 +16,10 @@ const ROOM: &str = "bench";
 const JOINS: u64 = 2;
 
 /// Waits until half of a full outbox has left.
-async fn drain(sender: &Client, changed: &mut watch::Receiver<u64>) -> Result<(), Exit> {
+async fn drain(sender: &Client, changed: &mut Changes) -> Result<(), Exit> {
     loop {
         changed.changed().await.map_err(Exit::failed)?;
-        let size = sender.read(|profile| profile.outbox_size()).await.map_err(Exit::failed)?;
-        if size.map_err(Exit::failed)?.0 < OUTBOX_ROWS_MAX / 2 {
+        if sender.outbox().await.map_err(Exit::failed)?.operations < OUTBOX_OPERATIONS_MAX / 2 {
             return Ok(());
         }
     }
@@ -31,29 +28,27 @@ async fn drain(sender: &Client, changed: &mut watch::Receiver<u64>) -> Result<()
 pub(super) async fn run(load: &Load) -> Result<(), Exit> {
     let scene = Scene::set(&load.data)?;
     let messages = load.messages.unwrap_or(MESSAGES);
-    let (receiver, sender) = (scene.client("receiver")?, scene.client("sender")?);
+    let (receiver, sender) = (scene.client("receiver").await?, scene.client("sender").await?);
     for client in [&receiver, &sender] {
-        let entered = client.enter(ROOM).await.map_err(Exit::failed)?;
-        client.settled(&[entered]).await.map_err(Exit::failed)?;
+        let entered = client.room(ROOM).enter().await.map_err(Exit::failed)?;
+        entered.stored().await.map_err(Exit::failed)?;
     }
     stored(&receiver, ROOM, JOINS).await?;
     let started = BootClock::now();
     let body = "x".repeat(load.size);
     let mut last = Vec::new();
+    let room = sender.room(ROOM);
     let mut changed = sender.changes();
     let mut queued = 0;
     while queued < messages {
-        changed.mark_unchanged();
         let count = HANDFUL.min(messages - queued);
         let batch = (0..count).map(|_| body.as_str());
-        match sender.send(ROOM, batch).await {
+        match room.send_all(batch).await {
             Ok(sent) => {
                 last = sent;
                 queued += count;
             }
-            Err(steadfast::SendError::Append(steadfast::AppendError::Full { .. })) => {
-                drain(&sender, &mut changed).await?;
-            }
+            Err(SendError::Full { .. }) => drain(&sender, &mut changed).await?,
             Err(error) => return Err(Exit::failed(error)),
         }
     }

@@ -3,9 +3,8 @@
 use std::io::{self, BufRead as _, BufReader};
 use std::time::Duration;
 
-use steadfast::Draft;
+use steadfast::{BODY_BYTES_MAX, Draft};
 use steadfast_net::clock::{BootClock, BootTimer};
-use steadfast_proto::hub::BODY_BYTES_MAX;
 use tokio::sync::mpsc;
 
 /// Lines of one batch, at most; what is there at the moment goes together.
@@ -52,8 +51,12 @@ impl Line {
             Content::Bytes(bytes) => bytes.clone(),
             Content::TooLong | Content::Unreadable(_) => Vec::new(),
         };
-        let key = key.map(|key| (key.to_owned(), self.number));
-        Draft { body: body.into(), content_type: String::new(), key }
+        // Of no named kind, which means text.
+        let draft = Draft::bytes(body, "");
+        match key {
+            Some(key) => draft.key(key, self.number),
+            None => draft,
+        }
     }
 }
 

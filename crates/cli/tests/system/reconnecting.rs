@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Client, Options};
+use steadfast::Client;
 
 use crate::rig::{
     Direction, Feeder, Impostor, Manner, Proxy, SOON, Stopwatch, TwoHosts, World, assert_stored, is_root, lines_of,
@@ -71,28 +71,28 @@ async fn there_are_never_two_connections_at_once_however_often_it_is_cut_and_a_t
     let world = World::new();
     let server = world.serve();
     let proxy = Proxy::before(server.address());
-    let mut options = Options::new("ann", &proxy.address());
-    options.profile = Some(world.path("ann"));
-    let client = Client::open(options).expect("a profile");
+    let builder = Client::builder("ann", &proxy.address()).profile(world.path("ann"));
+    let client = builder.open().await.expect("a profile");
+    let lobby = client.room("lobby");
     let mut status = client.status();
     let mut sent = Vec::new();
     for number in 0..CUTS {
-        sent.extend(client.send("lobby", [format!("ann {number}")]).await.expect("it is queued"));
+        sent.extend(lobby.send_all([format!("ann {number}")]).await.expect("it is queued"));
         // Sometimes before the line is up, sometimes after.
         match number % 4 {
             0 => proxy.set_mute(true),
             1 => proxy.set_mute(false),
-            _ => drop(status.wait_for(steadfast::Status::is_online).await.expect("the client runs")),
+            _ => drop(status.until(steadfast::Status::is_online).await.expect("the client runs")),
         }
         for _ in 0..3 {
-            client.try_now().await;
+            client.try_now().await.expect("the client runs");
         }
         proxy.close_all();
-        client.try_now().await;
+        client.try_now().await.expect("the client runs");
     }
     proxy.set_mute(false);
     proxy.close_all();
-    client.try_now().await;
+    client.try_now().await.expect("the client runs");
     client.settled(&sent).await.expect("all is stored");
     client.close().await;
     eprintln!("{} connections for {CUTS} cuts", proxy.accepted());

@@ -16,7 +16,7 @@ use crate::driving::Command;
 use crate::error::AskError;
 use crate::flight::Flight;
 use crate::random::random;
-use crate::status::{STORING_TOLD, Status};
+use crate::status::{self, STORING_TOLD, Status};
 
 /// How often other processes are shown figures that always move, at most.
 const FIGURES_PAUSE: Duration = Duration::from_secs(1);
@@ -234,7 +234,7 @@ impl Holding<'_> {
     fn reply(&self, asker: Asker, result: Result<(), RequestError>) {
         match asker {
             // The asker may have gone.
-            Asker::Here(asked) => drop(asked.send(result.map_err(AskError::Refused))),
+            Asker::Here(asked) => drop(asked.send(result.map_err(AskError::from))),
             Asker::There(want) => self.tell(want, result),
         }
     }
@@ -274,9 +274,9 @@ impl Holding<'_> {
             drop(self.driving.live.start_job(move |profile| Flight::finish_earlier(profile, process, wall_ms())));
         }
         if self.driving.show(status.clone()) {
-            match (&status.cause_text, status.is_online()) {
-                (Some(text), false) => tracing::info!(state = status.state, "{text}"),
-                _ => tracing::info!(state = status.state, "status"),
+            match (&status.cause, status.is_online()) {
+                (Some(cause), false) => tracing::info!(state = status.state.name(), "{cause}"),
+                _ => tracing::info!(state = status.state.name(), "status"),
             }
         } else if self.others_see.as_ref() == Some(&status) {
             self.figures_due = false;
@@ -299,7 +299,7 @@ impl Holding<'_> {
         for (_, asker) in std::mem::take(&mut self.asked) {
             match asker {
                 // The asker may have gone.
-                Asker::Here(asked) => drop(asked.send(Err(AskError::Profile(error.clone())))),
+                Asker::Here(asked) => drop(asked.send(Err(error.clone().into()))),
                 // It is asked of whoever drives next.
                 Asker::There(_) => {}
             }
@@ -311,9 +311,8 @@ impl Holding<'_> {
     pub(super) async fn publish_stopped(&mut self, ended: session::Status) {
         let cause = ended.cause.filter(|_| ended.state == State::Stopped).unwrap_or(Cause::StoppedByUser);
         let mut status = self.status();
-        status.state = "offline".to_owned();
-        status.cause = Some(cause.name().to_owned());
-        status.cause_text = Some(cause.to_string());
+        status.state = status::State::Offline;
+        status.cause = Some((&cause).into());
         self.show_others_the_end(&status).await;
     }
 

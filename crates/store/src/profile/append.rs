@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use steadfast_proto::ids::OperationId;
-use steadfast_proto::names::{self, NameError};
+use steadfast_proto::names;
+use steadfast_proto::wire::RoomKind;
 
 use super::error::{AppendError, ProfileError};
 use super::number::{from_row, to_row};
@@ -26,6 +27,7 @@ impl Profile {
             | AppendError::KeyMismatch { .. }
             | AppendError::TooLarge { .. }
             | AppendError::NameInvalid { .. }
+            | AppendError::NotInRoom { .. }
             | AppendError::UnknownOperation { .. } => error,
         })
     }
@@ -35,7 +37,8 @@ impl Profile {
         let transaction = immediate(&mut self.connection)?;
         let before = Standing::load(&transaction)?;
         let standing = before.clone();
-        let mut appending = Appending { connection: &transaction, before, standing, ways: BTreeMap::new() };
+        let mut appending =
+            Appending { connection: &transaction, before, standing, ways: BTreeMap::new(), directs: BTreeMap::new() };
         let queued = items.iter().enumerate().map(|(index, item)| appending.item(index, item));
         let queued = queued.collect::<Result<Vec<_>, _>>()?;
         if appending.standing != appending.before {
@@ -53,6 +56,8 @@ struct Appending<'t> {
     standing: Standing,
     /// How the public rooms of this batch are addressed, by folded name.
     ways: BTreeMap<String, Reference>,
+    /// How conversations are addressed, by the other's folded name.
+    directs: BTreeMap<String, Reference>,
 }
 
 /// What a row says, apart from what comes from [`NewOp`].
@@ -85,9 +90,9 @@ impl Appending<'_> {
             NewBody::Enter { name } => Said::named(OpKind::Enter, name),
             NewBody::Direct { name } => Said::named(OpKind::Direct, name),
             NewBody::CreatePrivate { name } => Said::named(OpKind::CreatePrivate, name),
-            NewBody::Leave { room } => Said::in_room(OpKind::Leave, self.reference(index, item, room)?, ""),
-            NewBody::Add { room, name } => Said::in_room(OpKind::Add, self.reference(index, item, room)?, name),
-            NewBody::Remove { room, name } => Said::in_room(OpKind::Remove, self.reference(index, item, room)?, name),
+            NewBody::Leave { room } => Said::in_room(OpKind::Leave, self.room_we_are_in(index, room)?, ""),
+            NewBody::Add { room, name } => Said::in_room(OpKind::Add, self.room_we_are_in(index, room)?, name),
+            NewBody::Remove { room, name } => Said::in_room(OpKind::Remove, self.room_we_are_in(index, room)?, name),
             NewBody::Send { to, body, content_type } => {
                 let reference = Some(self.reference(index, item, to)?);
                 Said { kind: OpKind::Send, reference, name: "", body, content_type }
@@ -108,7 +113,19 @@ impl Appending<'_> {
             Target::Room(room) => Ok(Reference::Room(*room)),
             Target::By(id) => self.room_by_operation(*id),
             Target::Public(name) => self.public_room(index, item, name),
+            Target::Direct(name) => self.direct_room(index, item, name),
         }
+    }
+
+    /// For what makes no sense in a room that would have to be entered first.
+    fn room_we_are_in(&self, index: usize, target: &Target) -> Result<Reference, AppendError> {
+        let (way, name) = match target {
+            Target::Room(room) => return Ok(Reference::Room(*room)),
+            Target::By(id) => return self.room_by_operation(*id),
+            Target::Public(name) => (self.way_into(&folded(index, name)?)?, name),
+            Target::Direct(name) => (self.way_into_direct(&folded(index, name)?)?, name),
+        };
+        way.ok_or_else(|| AppendError::NotInRoom { name: name.clone() })
     }
 
     fn room_by_operation(&self, id: OperationId) -> Result<Reference, AppendError> {
@@ -121,8 +138,7 @@ impl Appending<'_> {
     }
 
     fn public_room(&mut self, index: usize, item: &NewOp, name: &str) -> Result<Reference, AppendError> {
-        let invalid = |error: NameError| AppendError::NameInvalid { index, name: name.to_owned(), error };
-        let folded = names::folded(name).map_err(invalid)?;
+        let folded = folded(index, name)?;
         if let Some(way) = self.ways.get(&folded) {
             return Ok(*way);
         }
@@ -137,9 +153,33 @@ impl Appending<'_> {
         Ok(way)
     }
 
+    fn direct_room(&mut self, index: usize, item: &NewOp, name: &str) -> Result<Reference, AppendError> {
+        let folded = folded(index, name)?;
+        if let Some(way) = self.directs.get(&folded) {
+            return Ok(*way);
+        }
+        let way = match self.way_into_direct(&folded)? {
+            Some(way) => way,
+            None => {
+                self.insert(index, item, item.enter_id, &Said::named(OpKind::Direct, name))?;
+                Reference::EnteredBy(item.enter_id)
+            }
+        };
+        self.directs.insert(folded, way);
+        Ok(way)
+    }
+
+    /// How a conversation is addressed that is open, or will be once the outbox is done. None is ever left.
+    fn way_into_direct(&self, folded: &str) -> Result<Option<Reference>, AppendError> {
+        if let Some(room) = rooms::room_we_are_in(self.connection, folded, RoomKind::Direct)? {
+            return Ok(Some(Reference::Room(room)));
+        }
+        Ok(pending(self.connection, OpKind::Direct, folded)?.map(|(_, id)| Reference::EnteredBy(id)))
+    }
+
     /// How a public room is addressed that this device is in, or on its way into once its outbox is done.
     fn way_into(&self, folded: &str) -> Result<Option<Reference>, AppendError> {
-        let room = rooms::public_room_we_are_in(self.connection, folded)?;
+        let room = rooms::room_we_are_in(self.connection, folded, RoomKind::Public)?;
         let entering = pending(self.connection, OpKind::Enter, folded)?;
         let mut statement = self
             .connection
@@ -196,6 +236,10 @@ impl Appending<'_> {
         statement.execute(params![key.key, to_row(key.line), to_row(id.0), key.hash])?;
         Ok(())
     }
+}
+
+fn folded(index: usize, name: &str) -> Result<String, AppendError> {
+    names::folded(name).map_err(|error| AppendError::NameInvalid { index, name: name.to_owned(), error })
 }
 
 /// The newest waiting operation of this kind and name, with its sequence.

@@ -143,6 +143,12 @@ pub enum AppendError {
         /// Why not.
         error: NameError,
     },
+    /// It leaves a room, or changes who is in it, that this device is not in and has not queued to enter.
+    #[error("this device is not in the room {name:?}: enter it first")]
+    NotInRoom {
+        /// As it was given.
+        name: String,
+    },
     /// It addresses a room by an operation that this profile never saw.
     #[error("no operation {by} of this profile made or entered a room")]
     UnknownOperation {

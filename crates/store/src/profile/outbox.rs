@@ -74,6 +74,8 @@ pub enum Target {
     Room(RoomId),
     /// The public room of this name; it is entered first if this device is not in it and not on the way into it.
     Public(String),
+    /// The conversation with the account of this name; it is opened first if it is not, and not on its way.
+    Direct(String),
     /// The room that an earlier operation of this device enters or makes.
     By(OperationId),
 }

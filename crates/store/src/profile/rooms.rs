@@ -82,10 +82,14 @@ pub(super) fn save(connection: &Connection, info: &RoomInfo) -> rusqlite::Result
     Ok(())
 }
 
-pub(super) fn public_room_we_are_in(connection: &Connection, folded: &str) -> rusqlite::Result<Option<RoomId>> {
+pub(super) fn room_we_are_in(
+    connection: &Connection,
+    folded: &str,
+    kind: RoomKind,
+) -> rusqlite::Result<Option<RoomId>> {
     let mut statement = connection
         .prepare_cached("SELECT room FROM rooms WHERE folded = ? AND kind = ? AND member ORDER BY room LIMIT 1")?;
-    let room = statement.query_row(params![folded, RoomKind::Public as i32], |row| row.get(0)).optional()?;
+    let room = statement.query_row(params![folded, kind as i32], |row| row.get(0)).optional()?;
     Ok(room.map(|room| RoomId(from_row(room))))
 }
 

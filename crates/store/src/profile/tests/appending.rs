@@ -208,3 +208,44 @@ fn the_outbox_is_read_in_pieces_and_always_gives_one() {
     assert!(read(u64::MAX, usize::MAX, 100).is_empty());
     assert!(read(0, 120, 100).len() < 10);
 }
+
+#[test]
+fn a_conversation_is_opened_by_its_first_message_and_by_no_other() {
+    let (_dir, mut profile) = profile_in_lobby();
+    let bob = || Target::Direct("Bob".to_owned());
+    profile.append(&[say(20, bob()), say(21, Target::Direct("bob".to_owned()))]).expect("queued");
+    profile.append(&[say(22, bob())]).expect("queued");
+    // The opening, and three messages that refer to it.
+    assert_eq!(sequences_and_ids(&profile), [(1, 20 + 0x1_0000), (2, 20), (3, 21), (4, 22)]);
+    let opened = Some(wire::room_ref::By::EnteredBy(20 + 0x1_0000));
+    assert!(waiting(&profile)[1..].iter().all(|op| goes_to(op) == opened), "{:?}", waiting(&profile));
+    let room = RoomId(0xd1);
+    let what = wire::Joined {
+        account: ANN.0,
+        name: "ann".to_owned(),
+        kind: RoomKind::Direct.into(),
+        other: BOB.0,
+        other_name: "bob".to_owned(),
+        ..wire::Joined::default()
+    };
+    apply(&mut profile, &[by(20 + 0x1_0000, entry(11, room, 1, ANN, Said::Joined(what)))]);
+    profile.append(&[say(23, bob())]).expect("queued");
+    let to_room = Some(wire::room_ref::By::Room(room.0));
+    assert!(waiting(&profile).iter().all(|op| goes_to(op) == to_room), "{:?}", waiting(&profile));
+}
+
+#[test]
+fn what_makes_no_sense_outside_a_room_enters_none() {
+    let (_dir, mut profile) = profile_in_lobby();
+    let outside = |error: Result<Vec<Queued>, AppendError>| matches!(error, Err(AppendError::NotInRoom { name }) if name == "hall");
+    let hall = || Target::Public("hall".to_owned());
+    assert!(outside(profile.append(&[op(20, NewBody::Leave { room: hall() })])));
+    let cid = || "cid".to_owned();
+    assert!(outside(profile.append(&[op(20, NewBody::Add { room: hall(), name: cid() })])));
+    assert!(outside(profile.append(&[op(20, NewBody::Remove { room: hall(), name: cid() })])));
+    assert!(waiting(&profile).is_empty());
+    // Where its entering waits it can be left, and then not once more.
+    profile.append(&[op(21, NewBody::Enter { name: "hall".to_owned() })]).expect("queued");
+    profile.append(&[op(22, NewBody::Leave { room: hall() })]).expect("queued");
+    assert!(outside(profile.append(&[op(23, NewBody::Leave { room: hall() })])));
+}
