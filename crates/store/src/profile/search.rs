@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use steadfast_proto::ids::RoomId;
 
 use super::error::ProfileError;
@@ -19,6 +19,9 @@ use super::{Profile, rooms};
 pub const SEARCH_ENTRIES_MAX: usize = 8_192;
 /// Bytes of bodies that one step looks through, and one message.
 pub const SEARCH_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// Entries of a room that are looked at before it is another room's turn: finding the way to a room's next entry takes
+/// as long as looking at some thirty.
+const TURN_ENTRIES: usize = 32;
 
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,7 +81,9 @@ fn is_named(author: &str, folded: &str) -> bool {
 pub struct SearchFrom {
     opened: Opened,
     /// The newest entry of each opened room that was not looked at.
-    heads: BTreeSet<Head>,
+    heads: BTreeSet<Key>,
+    /// What was found before its turn: another room may have something newer.
+    ahead: BTreeSet<Key>,
 }
 
 /// Rooms are opened one after the other, in the order of their rows: each takes a look at the store.
@@ -90,9 +95,9 @@ enum Opened {
     All,
 }
 
-/// In order of position, as `BTreeSet` has it.
+/// An entry. In order of position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Head {
+struct Key {
     position: u64,
     room: RoomId,
     room_sequence: u64,
@@ -111,8 +116,10 @@ impl Profile {
     /// One step of a search, which finds `limit` messages at most. A step looks at [`SEARCH_ENTRIES_MAX`] entries and
     /// [`SEARCH_BYTES_MAX`] at most: whether it found anything or not, a person may want the next one.
     pub fn search(&self, search: &Search, from: SearchFrom, limit: usize) -> Result<Searched, ProfileError> {
+        // Reads only, of one moment: that its end is a rollback changes nothing.
+        let snapshot = self.connection.unchecked_transaction()?;
         let mut step = Step {
-            connection: &self.connection,
+            connection: &snapshot,
             search,
             from,
             limit,
@@ -166,45 +173,88 @@ impl Step<'_> {
 
     /// Whether everything was looked at.
     fn run(&mut self) -> Result<bool, ProfileError> {
-        while self.goes_on() {
+        loop {
+            self.take_what_was_ahead()?;
+            if !self.goes_on() {
+                return Ok(self.from.heads.is_empty() && self.from.ahead.is_empty());
+            }
             let Some(head) = self.from.heads.pop_last() else { return Ok(true) };
             let next = self.scan(head)?;
             self.from.heads.extend(next);
         }
-        Ok(self.from.heads.is_empty())
     }
 
     fn goes_on(&self) -> bool {
         self.entries_left > 0 && self.bytes_left > 0 && self.found.len() < self.limit
     }
 
-    /// Looks at a room from this entry down, as long as no other room has a newer one; answers the first that was left.
-    fn scan(&mut self, head: Head) -> Result<Option<Head>, ProfileError> {
-        let down_to = self.from.heads.last().map_or(0, |other| other.position);
-        let mut statement = self.connection.prepare_cached(
-            "SELECT room, room_sequence, position, account, author, id, sequence, at_ms, composed_at_ms, kind, subject,
-                    body, content_type
-             FROM messages WHERE room = ? AND room_sequence <= ? ORDER BY room_sequence DESC",
-        )?;
-        let mut rows = statement.query([to_row(head.room.0), to_row(head.room_sequence.min(POSITION_MAX))])?;
-        while let Some(row) = rows.next()? {
-            let position = from_row(row.get(2)?);
-            if position < down_to || !self.goes_on() {
-                return Ok(Some(Head { position, room: head.room, room_sequence: from_row(row.get(1)?) }));
-            }
+    /// Those are found whose turn it is: no room has anything newer that was not looked at.
+    fn take_what_was_ahead(&mut self) -> Result<(), ProfileError> {
+        while self.goes_on() {
+            let Some(key) = self.from.ahead.last().copied().filter(|key| self.is_next(key.position)) else { break };
+            self.from.ahead.remove(&key);
             self.entries_left -= 1;
-            if row.get::<_, i64>(9)? != MESSAGE {
+            let mut statement = self.connection.prepare_cached(&entries_where("room = ? AND room_sequence = ?"))?;
+            let mut rows = statement.query([to_row(key.room.0), to_row(key.room_sequence)])?;
+            // Where histories parted since it was looked at there may be none, or another one.
+            if let Some(row) = rows.next()?
+                && from_row(row.get(2)?) == key.position
+                && self.matches(row)?
+            {
+                self.found.push(StoredMessage::read(row, 0)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_next(&self, position: u64) -> bool {
+        self.from.heads.last().is_none_or(|head| head.position < position)
+    }
+
+    /// Looks at a room from this entry down, as long as no other room has a newer one, and for one turn at least;
+    /// answers the first entry that was left.
+    fn scan(&mut self, head: Key) -> Result<Option<Key>, ProfileError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(&entries_where("room = ? AND room_sequence <= ? ORDER BY room_sequence DESC"))?;
+        let mut rows = statement.query([to_row(head.room.0), to_row(head.room_sequence.min(POSITION_MAX))])?;
+        let mut turn = TURN_ENTRIES;
+        while let Some(row) = rows.next()? {
+            let (room_sequence, position) = (from_row(row.get(1)?), from_row(row.get(2)?));
+            let key = Key { position, room: head.room, room_sequence };
+            if !self.goes_on() || (turn == 0 && !self.is_next(position)) {
+                return Ok(Some(key));
+            }
+            turn = turn.saturating_sub(1);
+            self.entries_left -= 1;
+            if !self.matches(row)? {
                 continue;
             }
-            let body = body_of(row, 11)?;
-            self.bytes_left = self.bytes_left.saturating_sub(body.len());
-            let (author, content_type) = (text_of(row, 4)?, text_of(row, 12)?);
-            if self.search.matches(author, content_type, body, &mut self.folded) {
+            if self.is_next(position) && self.from.ahead.last().is_none_or(|ahead| ahead.position < position) {
                 self.found.push(StoredMessage::read(row, 0)?);
+            } else {
+                self.from.ahead.insert(key);
             }
         }
         Ok(None)
     }
+
+    fn matches(&mut self, row: &Row<'_>) -> Result<bool, ProfileError> {
+        if row.get::<_, i64>(9)? != MESSAGE {
+            return Ok(false);
+        }
+        let (author, content_type, body) = (text_of(row, 4)?, text_of(row, 12)?, body_of(row, 11)?);
+        self.bytes_left = self.bytes_left.saturating_sub(body.len());
+        Ok(self.search.matches(author, content_type, body, &mut self.folded))
+    }
+}
+
+fn entries_where(which: &str) -> String {
+    format!(
+        "SELECT room, room_sequence, position, account, author, id, sequence, at_ms, composed_at_ms, kind, subject,
+                body, content_type
+         FROM messages WHERE {which}"
+    )
 }
 
 /// The first room that holds anything, from this row's number on.
@@ -214,12 +264,10 @@ fn next_room(connection: &Connection, from: i64) -> rusqlite::Result<Option<Room
     Ok(room.map(|room| RoomId(from_row(room))))
 }
 
-fn newest(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Head>> {
+fn newest(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Key>> {
     let mut statement = connection.prepare_cached(
         "SELECT position, room_sequence FROM messages WHERE room = ? ORDER BY room_sequence DESC LIMIT 1",
     )?;
-    let head = |row: &rusqlite::Row<'_>| {
-        Ok(Head { position: from_row(row.get(0)?), room, room_sequence: from_row(row.get(1)?) })
-    };
+    let head = |row: &Row<'_>| Ok(Key { position: from_row(row.get(0)?), room, room_sequence: from_row(row.get(1)?) });
     statement.query_row(params![to_row(room.0)], head).optional()
 }

@@ -86,7 +86,7 @@ fn single_ones() {
 fn a_search_over_a_million_messages() {
     for rooms in [1, 100] {
         let (_dir, mut profile) = new_profile();
-        let heads = (0..rooms).map(|room| head(RoomId(room), &format!("room{room}"), RoomKind::Public, 0)).collect();
+        let heads = (1..=rooms).map(|room| head(RoomId(room), &format!("room{room}"), RoomKind::Public, 0)).collect();
         apply(&mut profile, &[welcomed(1), Change::FirstHeads { as_of: 10, rooms: heads }]);
         let filler = "lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam nonumy eirmod ";
         for batch in 0..1_000_u64 {
@@ -94,7 +94,7 @@ fn a_search_over_a_million_messages() {
                 let rare = if n.is_multiple_of(100_000) { "Needle" } else { "hay" };
                 let body = Bytes::from(format!("{filler} {rare} {n}"));
                 let what = Said::Message(wire::Message { body, content_type: String::new() });
-                Change::Entry(entry(11 + n, RoomId(n % rooms), 1 + n / rooms, BOB, what))
+                Change::Entry(entry(11 + n, RoomId(1 + n % rooms), 1 + n / rooms, BOB, what))
             };
             apply(&mut profile, &(batch * 1_000..(batch + 1) * 1_000).map(said).collect::<Vec<_>>());
         }
@@ -108,7 +108,7 @@ fn a_search_over_a_million_messages() {
         println!("{rooms} rooms: {:.0} ms for all", steps.iter().sum::<f64>());
         report("one step of a search", steps);
         let mut counts = vec![];
-        for room in 0..rooms {
+        for room in 1..=rooms {
             timed(&mut counts, || profile.unread(RoomId(room), "ann")).expect("a count");
         }
         report("unread count of a room with all unread", counts);
