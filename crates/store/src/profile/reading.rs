@@ -61,8 +61,8 @@ impl Profile {
         Ok(())
     }
 
-    /// The messages of others behind the mark, and whether one of them mentions `name`. Where no mark was ever set, what
-    /// came since this device is in the room is unread.
+    /// The messages of others behind the mark, and whether one of them mentions `name`. Where no mark was ever set,
+    /// what came since this device is in the room is unread.
     pub fn unread(&self, room: RoomId, name: &str) -> Result<Unread, ProfileError> {
         let after = match self.read_up_to(room)? {
             Some(mark) => mark,
