@@ -12,7 +12,9 @@ const SKIP_MARK: &str = "skipped: needs root";
 const REPORT: &str = "target/nextest/ci/junit.xml";
 
 /// Programs that the system tests call, with the Debian packages that have them.
-const SYSTEM_PROGRAMS: [(&str, &str); 4] =
+const SYSTEM_PROGRAMS: [(&str, &str); 2] = [("tmux", "tmux"), ("script", "bsdutils")];
+/// Those that only tests with root call.
+const ROOT_PROGRAMS: [(&str, &str); 4] =
     [("ip", "iproute2"), ("nft", "nftables"), ("strace", "strace"), ("faketime", "faketime")];
 
 /// The groups of `.config/nextest.toml`, one after another: what needs the machine, what waits for bounds to pass, and
@@ -48,12 +50,13 @@ enum Skips {
 fn prepare(workspace: &Workspace) -> Result<Skips, Failure> {
     workspace
         .require_cargo("nextest", "`cargo install --locked cargo-nextest`, or `bash .ci/run`, which installs it")?;
+    require_programs(&SYSTEM_PROGRAMS)?;
     let gate = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
     let user = workspace.capture(workspace.command("id").arg("-u"))?;
     if !gate && user.trim() != "0" {
         return Ok(Skips::Listed);
     }
-    require_system_programs()?;
+    require_programs(&ROOT_PROGRAMS)?;
     Ok(Skips::Refused)
 }
 
@@ -109,10 +112,10 @@ fn all_ran(lines: &[String]) -> Result<(), Failure> {
     }
 }
 
-fn require_system_programs() -> Result<(), Failure> {
+fn require_programs(programs: &[(&str, &str)]) -> Result<(), Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places: Vec<_> = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).collect();
-    match SYSTEM_PROGRAMS.iter().find(|(program, _)| !places.iter().any(|place| place.join(program).is_file())) {
+    match programs.iter().find(|(program, _)| !places.iter().any(|place| place.join(program).is_file())) {
         None => Ok(()),
         Some((program, package)) => Err(Failure::Missing {
             program: (*program).to_owned(),
