@@ -242,6 +242,9 @@ pub enum AskError {
     /// The server can't read its store: the server's. Its operator has to look; try again later.
     #[error("the server can't read its store")]
     ServerStore,
+    /// The server is too old to know what was asked: nobody's; ask its operator for a newer one.
+    #[error("this server is too old to tell")]
+    TooOld,
     /// The server refused, for a reason that this version does not know.
     #[error("the server refused a request")]
     Refused,
@@ -259,7 +262,7 @@ impl AskError {
         match self {
             Self::Busy | Self::ServerStore => true,
             Self::Profile(error) => error.is_passing(),
-            Self::NoSuchRoom | Self::Refused | Self::Closed(_) => false,
+            Self::NoSuchRoom | Self::TooOld | Self::Refused | Self::Closed(_) => false,
         }
     }
 }
@@ -270,6 +273,7 @@ impl From<RequestError> for AskError {
             RequestError::NoSuchRoom => Self::NoSuchRoom,
             RequestError::Busy => Self::Busy,
             RequestError::Store => Self::ServerStore,
+            RequestError::Unsupported => Self::TooOld,
             RequestError::Unspecified => Self::Refused,
         }
     }

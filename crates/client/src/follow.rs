@@ -4,6 +4,7 @@
 use steadfast_net::clock::{BootClock, Instant, wall_ms};
 use steadfast_proto::session::{Begin, Request};
 use steadfast_proto::time::Duration;
+use steadfast_proto::wire::RequestError;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
 use crate::driving::{Asked, Command, Driving, Ended};
@@ -171,6 +172,10 @@ impl<'d> Following<'d> {
                     Request::Sync => Want::Sync,
                     Request::History { room, from_sequence, to_sequence } => {
                         Want::History { room, from: from_sequence, to: to_sequence }
+                    }
+                    Request::Members { .. } | Request::Rooms { .. } => {
+                        // The asker may have gone.
+                        return drop(asked.send(Err(RequestError::Unsupported.into())));
                     }
                 };
                 match self.want(want).await {

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+pub mod features;
 pub mod hub;
 pub mod ids;
 pub mod link;

@@ -11,6 +11,7 @@ mod flight;
 mod link;
 mod listen;
 mod mailbox;
+mod people;
 mod reading;
 mod recorder;
 mod sequencer;
@@ -90,10 +91,11 @@ impl Server {
     /// Serves until `stop` ends; then tells the clients, finishes what was taken, and closes the store. An error is
     /// one that the store can't go on after.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let mut accepting = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for listener in self.listeners {
-            accepting.spawn(listen::accept(listener, Arc::clone(&self.shared)));
+            tasks.spawn(listen::accept(listener, Arc::clone(&self.shared)));
         }
+        tasks.spawn(people::beat(Arc::clone(&self.shared)));
         let mut failed = self.sequencer.failed();
         tokio::select! {
             () = stop => tracing::info!("stopping: telling the clients"),
@@ -101,14 +103,14 @@ impl Server {
         }
         self.draining.send_replace(true);
         let (started, timers) = (BootClock::now(), self.shared.services.timers.clone());
-        while let Some(Some(ended)) = within(&timers, started + DRAIN, accepting.join_next()).await {
+        while let Some(Some(ended)) = within(&timers, started + DRAIN, tasks.join_next()).await {
             if let Err(error) = ended
                 && error.is_panic()
             {
-                tracing::error!(%error, "a listener panicked");
+                tracing::error!(%error, "a task of the server panicked");
             }
         }
-        drop(accepting);
+        drop(tasks);
         let failure = failed.borrow().clone();
         self.sequencer.stop();
         self.reading.stop();

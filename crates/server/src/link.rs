@@ -249,6 +249,7 @@ impl LinkCore {
                     self.away_ms = None;
                     self.shared.wake(&[older]);
                 }
+                Event::Watching => self.shared.begin_watching(),
                 Event::Close(ending) => self.ending = Some(ending),
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_net::clock::Timers;
 use steadfast_proto::hub::{Hub, ReaderId};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
 use crate::door::Door;
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     submissions: SyncSender<Submission>,
     submitted_bytes: AtomicUsize,
     held: Throttle,
+    watching: Notify,
 }
 
 impl Shared {
@@ -50,6 +51,7 @@ impl Shared {
             submissions,
             submitted_bytes: AtomicUsize::new(0),
             held: Throttle::default(),
+            watching: Notify::new(),
         }
     }
 
@@ -112,6 +114,16 @@ impl Shared {
                 mailbox.wake();
             }
         }
+    }
+
+    /// Somebody watches others from now on.
+    pub(crate) fn begin_watching(&self) {
+        self.watching.notify_one();
+    }
+
+    /// Waits until somebody watches others. Cancel-safe.
+    pub(crate) async fn watched(&self) {
+        self.watching.notified().await;
     }
 
     /// Over how long clients should spread their return if this server is gone without a word.

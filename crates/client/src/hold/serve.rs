@@ -33,7 +33,7 @@ impl Holding<'_> {
             Event::StatusChanged => {}
             Event::Answered { number, result } => {
                 self.driving.note_change();
-                self.answer(number, result);
+                self.answer(number, result.map(|_| ()));
             }
             Event::Recorded(flight) => self.keep_flight(&flight),
             Event::NeedDevice => match (random(), random()) {

@@ -49,6 +49,11 @@ fn traits_of(kind: &Kind) -> (Lane, &'static str) {
         Kind::Failed(_) => (Lane::Requests, "Failed"),
         Kind::Cancel(_) => (Lane::Requests, "Cancel"),
         Kind::Sync(_) => (Lane::Requests, "Sync"),
+        Kind::Members(_) => (Lane::Requests, "Members"),
+        Kind::MembersPage(_) => (Lane::Requests, "MembersPage"),
+        Kind::Rooms(_) => (Lane::Requests, "Rooms"),
+        Kind::RoomsPage(_) => (Lane::Requests, "RoomsPage"),
+        Kind::Watch(_) => (Lane::Requests, "Watch"),
         Kind::Signal(_) => (Lane::Signals, "Signal"),
     }
 }

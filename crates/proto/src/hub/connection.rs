@@ -12,6 +12,7 @@ mod catchup;
 mod ending;
 mod greeting;
 mod page;
+mod people;
 mod replies;
 mod stream;
 
@@ -42,8 +43,8 @@ pub const CLIENT_BYTES_MAX: u32 = 128 * 1024;
 pub const FRAME_BYTES: std::ops::RangeInclusive<u32> = 66 * 1024..=1024 * 1024;
 /// What a client may send before it is admitted.
 const EARLY_BYTES_MAX: u64 = 128 * 1024;
-/// History requests of one connection that may be open.
-const HISTORY_OPEN_MAX: u8 = 4;
+/// Pages that one connection may have asked for and not read.
+const PAGES_OPEN_MAX: u8 = 4;
 /// The window's bounds, whatever the client asks for.
 const WINDOW_BYTES: std::ops::RangeInclusive<u32> = 16 * 1024..=1024 * 1024;
 
@@ -65,6 +66,8 @@ pub enum Event {
     ReadHistory(wire::History),
     /// An older link of the same device has to go: wake it.
     Evict(ReaderId),
+    /// Somebody watches others: [`Hub::tick_people`] is wanted until it says otherwise.
+    Watching,
     /// Close the transport once what `poll_transmit` still gives has left.
     Close(Ending),
 }
@@ -113,7 +116,7 @@ pub struct Connection {
     catchup: Option<Box<Catchup>>,
     replies: Option<Box<Replies>>,
     settled: bool,
-    history_open: u8,
+    pages_open: u8,
     /// The client asked whether we live: a good moment to say how far it has everything.
     through_due: bool,
     through_told: u64,
@@ -144,7 +147,7 @@ impl Connection {
             catchup: None,
             replies: None,
             settled: false,
-            history_open: 0,
+            pages_open: 0,
             through_due: false,
             through_told: 0,
             events: None,
@@ -271,13 +274,13 @@ impl Connection {
     pub fn handle_history(&mut self, asked: &wire::History, chunks: &[StoredChunk], hub: &Hub) {
         let reply = page::build(asked, chunks, hub, self.account);
         // A page counts as open until it has left: who does not read it gets no more.
-        self.history_open -= u8::from(!matches!(reply, Kind::HistoryPage(_))).min(self.history_open);
+        self.pages_open -= u8::from(!matches!(reply, Kind::HistoryPage(_))).min(self.pages_open);
         self.replies.get_or_insert_default().others.push_back(reply);
     }
 
     /// The store could not be read for a request.
     pub fn handle_history_failed(&mut self, number: u32) {
-        self.history_open = self.history_open.saturating_sub(1);
+        self.pages_open = self.pages_open.saturating_sub(1);
         self.fail_request(number, RequestError::Store, "the server can't read its store now");
     }
 
@@ -313,7 +316,7 @@ impl Connection {
                 let bytes = self.link.send_encoded(now, &part.bytes, 1, out);
                 match part.of {
                     Of::Stream => self.stream_sent += bytes,
-                    Of::Page => self.history_open = self.history_open.saturating_sub(u8::from(part.last)),
+                    Of::Page => self.pages_open = self.pages_open.saturating_sub(u8::from(part.last)),
                     Of::Other => {}
                 }
             }
@@ -322,6 +325,7 @@ impl Connection {
             }
         }
         self.pull(now, reader, hub, out, start);
+        self.tell_people(now, reader, hub, out, start);
         if self.stream_sent > self.stream_stored {
             self.link.liveness_mut().handle_sent_awaiting(now);
         }
@@ -365,7 +369,7 @@ impl Connection {
 
     fn handle_live(&mut self, now: Instant, kind: Kind, reader: ReaderId, hub: &mut Hub) {
         match kind {
-            Kind::Op(op) => self.handle_op(op),
+            Kind::Op(op) => self.handle_op(op, hub),
             Kind::Ack(ack) => {
                 if ack.stream_bytes > self.stream_sent {
                     return self.refuse_frame("more was acknowledged than sent", hub);
@@ -377,6 +381,7 @@ impl Connection {
                         self.link.handle_progress(now);
                     }
                 }
+                hub.acknowledge(reader, ack.position);
             }
             Kind::Sync(sync) => {
                 let head = hub.state().head();
@@ -387,17 +392,21 @@ impl Connection {
                 debug_assert!(hub.place(reader) <= head, "a place is never beyond the head");
             }
             Kind::History(history) => {
-                if self.history_open == HISTORY_OPEN_MAX {
+                if self.pages_open == PAGES_OPEN_MAX {
                     self.fail_request(history.number, RequestError::Busy, "too many requests are open");
                 } else if !hub.state().knows(self.account, RoomId(history.room)) {
                     self.fail_request(history.number, RequestError::NoSuchRoom, "there is no such room");
                 } else {
-                    self.history_open += 1;
+                    self.pages_open += 1;
                     self.want(Event::ReadHistory(history));
                 }
             }
+            Kind::Members(asked) => self.handle_members(&asked, hub),
+            Kind::Rooms(asked) => self.handle_rooms(&asked, hub),
+            Kind::Watch(watch) => self.handle_watch(&watch, reader, hub),
+            Kind::Signal(signal) => hub.handle_typing(now, self.account, RoomId(signal.room)),
             // A page is one read: it is answered before a cancel could reach it.
-            Kind::Cancel(_) | Kind::Signal(_) => {}
+            Kind::Cancel(_) => {}
             Kind::Continue(_) => self.refuse_frame("Continue answers Diverged", hub),
             Kind::Hello(_) | Kind::Bye(_) | Kind::Ping(_) | Kind::Pong(_) => {}
             Kind::Entry(_)
@@ -410,12 +419,15 @@ impl Connection {
             | Kind::Hold(_)
             | Kind::Settled(_)
             | Kind::HistoryPage(_)
+            | Kind::MembersPage(_)
+            | Kind::RoomsPage(_)
             | Kind::Failed(_) => self.refuse_frame("a client sent what only servers send", hub),
         }
     }
 
-    fn handle_op(&mut self, op: wire::Op) {
+    fn handle_op(&mut self, op: wire::Op, hub: &mut Hub) {
         if !self.settled {
+            hub.handle_sending(self.account, &op);
             self.want(Event::Submit(Box::new(op)));
         }
     }

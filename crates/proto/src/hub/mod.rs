@@ -8,6 +8,7 @@ mod apply;
 pub mod connection;
 mod draft;
 mod membership;
+mod people;
 mod readers;
 mod rings;
 mod rows;
@@ -17,6 +18,7 @@ pub use apply::{Answer, BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, Origin, SignUp};
 pub use connection::Connection;
 pub use draft::{Draft, NewEntry};
 pub use membership::{Membership, Stay};
+pub use people::{PEOPLE_TICK, PeopleTick};
 pub use readers::ReaderId;
 pub use rings::RING_BYTES_MAX;
 pub use rows::{BadRow, Row, RowKind};
@@ -28,6 +30,7 @@ use bytes::Bytes;
 
 use crate::ids::{AccountId, DeviceId, RoomId};
 use crate::wire::{self, ByeReason, Head, Incarnation, RoomKind};
+use people::People;
 use readers::Readers;
 use rings::Rings;
 
@@ -67,6 +70,7 @@ pub struct Hub {
     state: State,
     rings: Rings,
     readers: Readers,
+    people: People,
     /// Links that were attached so far.
     links: u64,
     /// Links that were answered `Settled`, the newest ones: what they had under way is decided soon.
@@ -76,8 +80,8 @@ pub struct Hub {
 impl Hub {
     /// A hub on a state as it was stored.
     pub fn new(state: State, ring_bytes_max: usize) -> Self {
-        let (rings, readers) = (Rings::new(ring_bytes_max), Readers::default());
-        Self { state, rings, readers, links: 0, settled: BTreeSet::new() }
+        let (rings, readers, people) = (Rings::new(ring_bytes_max), Readers::default(), People::default());
+        Self { state, rings, readers, people, links: 0, settled: BTreeSet::new() }
     }
 
     /// The committed state.
@@ -122,7 +126,9 @@ impl Hub {
             self.readers.mark(room, &mut woken);
         }
         for ((room, account), open) in joined {
-            if !open {
+            if open {
+                self.people.touch(account);
+            } else {
                 self.readers.unfollow(account, room);
             }
         }
@@ -144,15 +150,18 @@ impl Hub {
         {
             reader.evicted = Some(reason);
         }
-        let place = place.unwrap_or(self.state.head);
         let id = self.readers.attach(&self.state, account, device, incarnation, place);
+        self.people.touch(account);
         self.links += 1;
         Ok(Attached { reader: id, link: self.links, evicted: evicted.map(|(old, _)| old) })
     }
 
     /// The link is gone.
     pub fn detach(&mut self, reader: ReaderId) {
-        self.readers.detach(&self.state, reader);
+        if let Some(gone) = self.readers.detach(&self.state, reader) {
+            let was_last = self.readers.of(gone.account).next().is_none();
+            self.people.handle_detached(reader, gone.account, gone.acknowledged, was_last);
+        }
     }
 
     /// Why the reader has to leave, if it has to.

@@ -20,6 +20,8 @@ pub(super) struct Reader {
     pub(super) device: DeviceId,
     /// Everything up to here was given to the connection.
     pub(super) place: u64,
+    /// The device has stored everything for it up to here.
+    pub(super) acknowledged: u64,
     /// Rooms with something beyond the place, all of which the rings may hold.
     pub(super) pending: Vec<RoomId>,
     /// The list overflowed or a ring let go: the store has what is missing.
@@ -44,6 +46,11 @@ impl Readers {
 
     pub(super) fn get_mut(&mut self, id: ReaderId) -> Option<&mut Reader> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    /// The links of an account.
+    pub(super) fn of(&self, account: AccountId) -> impl Iterator<Item = &Reader> {
+        self.by_account.get(&account).into_iter().flatten().filter_map(|&id| self.get(id))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -72,9 +79,11 @@ impl Readers {
         account: AccountId,
         device: DeviceId,
         incarnation: Incarnation,
-        place: u64,
+        place: Option<u64>,
     ) -> ReaderId {
-        let reader = Reader { account, device, place, pending: Vec::new(), behind: false, evicted: None };
+        let acknowledged = place.unwrap_or(0);
+        let place = place.unwrap_or(state.head());
+        let reader = Reader { account, device, place, acknowledged, pending: Vec::new(), behind: false, evicted: None };
         let id = match self.free.pop() {
             Some(slot) => ReaderId(slot),
             None => {
@@ -94,8 +103,8 @@ impl Readers {
         id
     }
 
-    pub(super) fn detach(&mut self, state: &State, id: ReaderId) {
-        let Some(reader) = self.slots.get_mut(id.0 as usize).and_then(Option::take) else { return };
+    pub(super) fn detach(&mut self, state: &State, id: ReaderId) -> Option<Reader> {
+        let reader = self.slots.get_mut(id.0 as usize).and_then(Option::take)?;
         self.free.push(id.0);
         remove(&mut self.by_account, &reader.account, id);
         for (room, _, _) in state.rooms_of(reader.account) {
@@ -104,6 +113,7 @@ impl Readers {
         if self.by_device.get(&reader.device).is_some_and(|&(holder, _)| holder == id) {
             self.by_device.remove(&reader.device);
         }
+        Some(reader)
     }
 
     /// Lists anew what the reader has not got, by where its rooms stand.

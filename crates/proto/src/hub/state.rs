@@ -2,6 +2,7 @@
 //! All of it is in memory; its rows on disk are written with the entries that changed them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 
 use super::membership::Membership;
 use crate::ids::{AccountId, DeviceId, LogId, OperationId, RoomId, Term};
@@ -76,6 +77,8 @@ pub struct State {
     pub(super) public_rooms: BTreeMap<String, RoomId>,
     pub(super) directs: BTreeMap<(AccountId, AccountId), RoomId>,
     pub(super) rooms_of: BTreeSet<(AccountId, RoomId)>,
+    /// How many are members now, of rooms that have any.
+    member_counts: BTreeMap<RoomId, u32>,
 }
 
 /// What one batch of operations changes, and the entries it makes.
@@ -114,6 +117,7 @@ impl State {
             public_rooms: BTreeMap::new(),
             directs: BTreeMap::new(),
             rooms_of: BTreeSet::new(),
+            member_counts: BTreeMap::new(),
         }
     }
 
@@ -180,6 +184,32 @@ impl State {
         public || self.members.contains_key(&(room, account))
     }
 
+    /// Whether the account is a member of the room now.
+    pub fn is_member(&self, account: AccountId, room: RoomId) -> bool {
+        self.members.get(&(room, account)).is_some_and(Membership::is_open)
+    }
+
+    /// How many accounts are members of the room now.
+    pub fn member_count(&self, room: RoomId) -> u32 {
+        self.member_counts.get(&room).copied().unwrap_or(0)
+    }
+
+    /// Who is or was a member of the room, in order of account, behind this one.
+    pub fn memberships_after(&self, room: RoomId, after: AccountId) -> impl Iterator<Item = (AccountId, &Membership)> {
+        let behind = (Bound::Excluded((room, after)), Bound::Included((room, AccountId(u64::MAX))));
+        // Nobody is behind the last id that there can be, and a range from it to itself would be none.
+        let wanted = (after.0 < u64::MAX).then_some(behind);
+        let found = wanted.map(|behind| self.members.range(behind)).into_iter().flatten();
+        found.map(|(&(_, account), membership)| (account, membership))
+    }
+
+    /// The public rooms in order of their folded names, behind this one.
+    pub fn public_rooms_after(&self, folded: &str) -> impl Iterator<Item = (RoomId, &Room)> {
+        let behind = (Bound::Excluded(folded), Bound::Unbounded);
+        let rooms = self.public_rooms.range::<str, _>(behind);
+        rooms.filter_map(|(_, &id)| Some((id, self.rooms.get(&id)?)))
+    }
+
     /// Makes what a draft decided the state. Call it after the changes are stored and synced, never before.
     pub fn install(&mut self, changes: &Changes) {
         if let Some(last) = changes.entries.last() {
@@ -192,6 +222,9 @@ impl State {
         extend(&mut self.accounts, &changes.accounts);
         extend(&mut self.devices, &changes.devices);
         extend(&mut self.rooms, &changes.rooms);
+        for (&(room, account), membership) in &changes.members {
+            self.count_member(room, account, membership.is_open());
+        }
         extend(&mut self.members, &changes.members);
         extend(&mut self.accounts_by_name, &changes.accounts_by_name);
         extend(&mut self.public_rooms, &changes.public_rooms);
@@ -222,8 +255,22 @@ impl State {
 
     /// Puts back a membership as its row says.
     pub(super) fn restore_membership(&mut self, room: RoomId, account: AccountId, membership: Membership) {
+        self.count_member(room, account, membership.is_open());
         self.members.insert((room, account), membership);
         self.rooms_of.insert((account, room));
+    }
+
+    /// The account is about to be a member, or not.
+    fn count_member(&mut self, room: RoomId, account: AccountId, is_member: bool) {
+        match (self.is_member(account, room), is_member) {
+            (false, true) => *self.member_counts.entry(room).or_default() += 1,
+            (true, false) => {
+                if let Some(count) = self.member_counts.get_mut(&room) {
+                    *count -= 1;
+                }
+            }
+            (false, false) | (true, true) => {}
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the user, or the program, wants of the line; at any moment.
 
 use super::cause::NextStep;
-use super::up::Phase;
+use super::up::{Phase, Up};
 use super::{Cause, Event, Line, Login, Session};
+use crate::ids::RoomId;
 use crate::time::Instant;
 use crate::wire::{self, ByeReason, frame::Kind};
 
@@ -88,6 +89,19 @@ impl Session {
     /// after a loss is cut short.
     pub fn handle_network_changed(&mut self, now: Instant) {
         self.hints.handle_hint(now);
+    }
+
+    /// Which rooms the user looks at, 16 at most: the server tells of their people, as
+    /// [`people`](Self::people) shows it. Kept over drops.
+    pub fn watch(&mut self, rooms: &[RoomId]) {
+        self.people.watch(rooms);
+    }
+
+    /// The user is typing in a room. Others hear of it at most once a second, and only over a line that is up.
+    pub fn type_in(&mut self, now: Instant, room: RoomId) {
+        if self.up().is_some_and(Up::may_request) {
+            self.people.type_in(now, room);
+        }
     }
 
     pub(super) fn act_on_hint(&mut self, now: Instant) {

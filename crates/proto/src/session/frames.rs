@@ -1,30 +1,27 @@
 //! What each kind of frame means to a session.
 
 use super::cause::ProtocolFault;
-use super::{Cause, Change, Event, Line, Request, Rollback, Session};
+use super::{Cause, Change, Event, Line, Reply, Request, Rollback, Session};
 use crate::time::{Duration, Instant};
-use crate::wire::{HistoryPage, frame::Kind};
+use crate::wire::{HistoryPage, Welcome, frame::Kind};
 
 impl Session {
     pub(super) fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64) -> Result<(), Cause> {
         let Line::Up(up) = &mut self.line else { return Ok(()) };
         match kind {
             Kind::Bye(bye) => return Err(Cause::from_bye(bye.reason(), bye.retry_after_ms)),
-            Kind::Welcome(welcome) => {
-                up.handle_welcome(&welcome, &mut self.known, &mut self.intake)?;
-                let spread = Duration::from_millis(welcome.return_spread_ms.into());
-                self.reconnect.handle_online(now, spread);
-                let online = self.recorder.handle_online(now);
-                self.record(online);
-                self.events.push_back(Event::StatusChanged);
-            }
+            Kind::Welcome(welcome) => self.handle_welcome(now, &welcome)?,
             Kind::Diverged(diverged) => {
                 up.handle_diverged(&diverged, &self.known, &mut self.intake)?;
                 // What was asked of it before it knew where to begin was dropped.
                 self.requests.handle_link();
+                self.people.handle_welcome(true);
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
                 self.record_arrival(&kind);
+                if let Kind::Entry(entry) = &kind {
+                    self.people.handle_entry(entry, self.known.account);
+                }
                 let Line::Up(up) = &mut self.line else { return Ok(()) };
                 let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
                 if let Some(number) = answered {
@@ -51,7 +48,9 @@ impl Session {
                     self.events.push_back(Event::Answered { number: failed.number, result });
                 }
             }
-            Kind::Signal(_) => {}
+            Kind::Signal(signal) => self.people.handle_signal(now, signal),
+            Kind::MembersPage(page) => self.handle_reply(page.number, Reply::Members(page))?,
+            Kind::RoomsPage(page) => self.handle_reply(page.number, Reply::Rooms(page))?,
             Kind::Hello(_)
             | Kind::Continue(_)
             | Kind::Op(_)
@@ -59,11 +58,28 @@ impl Session {
             | Kind::History(_)
             | Kind::Cancel(_)
             | Kind::Sync(_)
+            | Kind::Members(_)
+            | Kind::Rooms(_)
+            | Kind::Watch(_)
             | Kind::Ping(_)
             | Kind::Pong(_) => {
                 return Err(Cause::ProtocolError(ProtocolFault::Rule("a server sent what only clients send")));
             }
         }
+        Ok(())
+    }
+
+    fn handle_welcome(&mut self, now: Instant, welcome: &Welcome) -> Result<(), Cause> {
+        let Line::Up(up) = &mut self.line else { return Ok(()) };
+        let term = self.known.terms.last().map(|&(term, _)| term.0);
+        up.handle_welcome(welcome, &mut self.known, &mut self.intake)?;
+        self.people.handle_welcome(term != Some(welcome.term));
+        self.fail_unsupported();
+        let spread = Duration::from_millis(welcome.return_spread_ms.into());
+        self.reconnect.handle_online(now, spread);
+        let online = self.recorder.handle_online(now);
+        self.record(online);
+        self.events.push_back(Event::StatusChanged);
         Ok(())
     }
 
@@ -76,6 +92,17 @@ impl Session {
             self.intake.push(Change::Page(page));
             self.intake.handle_answered(number);
         }
+    }
+
+    /// A reply that needs no storing.
+    fn handle_reply(&mut self, number: u32, reply: Reply) -> Result<(), Cause> {
+        match (self.requests.handle_answer(number), &reply) {
+            (None, _) => return Ok(()),
+            (Some(Request::Members { .. }), Reply::Members(_)) | (Some(Request::Rooms { .. }), Reply::Rooms(_)) => {}
+            (Some(_), _) => return Err(Cause::ProtocolError(ProtocolFault::Rule("a request has another's answer"))),
+        }
+        self.events.push_back(Event::Answered { number, result: Ok(reply) });
+        Ok(())
     }
 
     /// The server has another history of this device's operations than we have: unless the answer is simply known

@@ -21,6 +21,7 @@ mod hints;
 mod intake;
 mod known;
 mod outbox;
+mod people;
 mod reconnect;
 mod requests;
 mod settings;
@@ -32,7 +33,8 @@ pub use cause::Cause;
 pub use change::{Change, Stored};
 pub use flight::{Flight, Loss, Return};
 pub use outbox::{Held, LOADED_BYTES_MAX, Load, OPERATIONS_IN_FLIGHT_MAX};
-pub use requests::Request;
+pub use people::{People, Person, WATCHED_ROOMS_MAX};
+pub use requests::{Reply, Request};
 pub use settings::{Begin, Identity, Resume, Schedule, Settings, WINDOW_BYTES};
 pub use status::{State, Status};
 
@@ -60,12 +62,12 @@ pub enum Event {
     Load(Load),
     /// The status may have changed.
     StatusChanged,
-    /// This request is answered, and what it brought is stored.
+    /// This request is answered, and what it brought is stored, or in the reply.
     Answered {
         /// Its number.
         number: u32,
         /// How it went.
-        result: Result<(), RequestError>,
+        result: Result<Reply, RequestError>,
     },
     /// The flight recorder has this of a link now; it replaces what it said of the same link before.
     Recorded(Box<Flight>),
@@ -84,6 +86,8 @@ pub enum Timer {
     Hold,
     /// The network changed, which is to be looked into.
     Hint,
+    /// Somebody has typed long enough ago.
+    Typing,
 }
 
 /// The line's state; `Up` holds everything that dies with the link.
@@ -127,6 +131,7 @@ pub struct Session {
     outbox: Outbox,
     intake: Intake,
     requests: Requests,
+    people: People,
     reconnect: Reconnect,
     line: Line,
     login: Login,
@@ -159,6 +164,7 @@ impl Session {
             known: Known::new(resume),
             intake: Intake::default(),
             requests: Requests::default(),
+            people: People::default(),
             line,
             login,
             hints: Hints::default(),
@@ -219,6 +225,11 @@ impl Session {
         &self.known.identity
     }
 
+    /// The people in the rooms that are watched, as far as the server told.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
     // ---- commands
 
     /// Rows were appended to the outbox, by whichever process.
@@ -229,7 +240,9 @@ impl Session {
 
     /// Asks something of the server; an `Answered` with the number given follows, over any drop.
     pub fn ask(&mut self, request: Request) -> u32 {
-        self.requests.ask(request)
+        let number = self.requests.ask(request);
+        self.fail_unsupported();
+        number
     }
 
     /// Nobody waits for the answer to this request any more.
@@ -304,6 +317,7 @@ impl Session {
     /// A deadline came.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.outbox.handle_timeout(now);
+        self.people.handle_timeout(now);
         self.act_on_hint(now);
         if let Line::Up(up) = &mut self.line
             && let Err(error) = up.link.handle_timeout(now)
@@ -325,6 +339,11 @@ impl Session {
             return;
         }
         up.transmit(now, &self.known, &self.settings, &mut self.outbox, &mut self.requests, out);
+        while up.may_tell_people()
+            && let Some(kind) = self.people.poll_send(now)
+        {
+            up.link.send(now, kind, out);
+        }
         if self.outbox.is_awaiting() || self.requests.is_awaiting() {
             up.link.liveness_mut().handle_sent_awaiting(now);
         }
@@ -345,7 +364,8 @@ impl Session {
             }
         };
         let hint = self.hints.due().map(|at| (at, Timer::Hint));
-        line.into_iter().chain(hint).min_by_key(|&(at, _)| at)
+        let people = self.people.next_deadline().map(|at| (at, Timer::Typing));
+        line.into_iter().chain(hint).chain(people).min_by_key(|&(at, _)| at)
     }
 
     /// What the session wants next.
@@ -363,6 +383,15 @@ impl Session {
             && up.is_online()
         {
             up.link.liveness_mut().handle_all_answered();
+        }
+    }
+
+    /// What a server that is too old can't answer is not asked of it.
+    fn fail_unsupported(&mut self) {
+        if self.up().is_some_and(|up| up.is_online() && !up.has_people()) {
+            let failed = self.requests.take_of_people().into_iter();
+            let answered = failed.map(|number| Event::Answered { number, result: Err(RequestError::Unsupported) });
+            self.events.extend(answered);
         }
     }
 
@@ -401,6 +430,7 @@ impl Session {
             self.asked_over = Some(cause.clone());
         }
         self.record_loss(now, &cause);
+        self.people.handle_loss();
         // Nothing is tried again where only the user can help, or wants to be the one who tries.
         let retry_at = self.reconnect.handle_loss(now, cause.next_step()).filter(|_| self.settings.reconnect);
         self.line = retry_at.map_or(Line::Stopped, |retry_at| Line::Offline { retry_at });

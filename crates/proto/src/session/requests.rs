@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::ids::RoomId;
-use crate::wire::{History, Sync, frame::Kind};
+#[cfg(doc)]
+use crate::features;
+use crate::ids::{AccountId, RoomId};
+use crate::wire::{History, Members, MembersPage, Rooms, RoomsPage, Sync, frame::Kind};
 
 /// What can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// That everything up to the server's head is sent and stored here.
     Sync,
@@ -19,6 +21,39 @@ pub enum Request {
         /// The last one.
         to_sequence: u64,
     },
+    /// Who is a member of a room, in order of account; one page is answered.
+    Members {
+        /// The room.
+        room: RoomId,
+        /// Behind this one; 0: from the first one on.
+        after: AccountId,
+    },
+    /// The public rooms, in order of name; one page is answered.
+    Rooms {
+        /// Behind the room of this name; empty: from the first one on.
+        after: String,
+    },
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// What it brought is stored.
+    Done,
+    /// Members of a room.
+    Members(MembersPage),
+    /// Public rooms.
+    Rooms(RoomsPage),
+}
+
+impl Request {
+    /// Whether it wants [`features::PEOPLE`].
+    fn is_of_people(&self) -> bool {
+        match self {
+            Self::Sync | Self::History { .. } => false,
+            Self::Members { .. } | Self::Rooms { .. } => true,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -54,12 +89,22 @@ impl Requests {
         let (&number, (request, sent)) = self.open.iter_mut().find(|(_, (_, sent))| !sent)?;
         *sent = true;
         self.sent += 1;
-        Some(match *request {
+        Some(match request {
             Request::Sync => Kind::Sync(Sync { number }),
-            Request::History { room, from_sequence, to_sequence } => {
+            &mut Request::History { room, from_sequence, to_sequence } => {
                 Kind::History(History { number, room: room.0, from_sequence, to_sequence })
             }
+            Request::Members { room, after } => Kind::Members(Members { number, room: room.0, after_account: after.0 }),
+            Request::Rooms { after } => Kind::Rooms(Rooms { number, after_name: after.clone() }),
         })
+    }
+
+    /// Those that a server without the feature can't answer are open no more.
+    pub(super) fn take_of_people(&mut self) -> Vec<u32> {
+        let of_people = |_: &u32, (request, _): &mut (Request, bool)| request.is_of_people();
+        let taken: Vec<(u32, (Request, bool))> = self.open.extract_if(.., of_people).collect();
+        self.sent -= taken.iter().filter(|(_, (_, sent))| *sent).count();
+        taken.into_iter().map(|(number, _)| number).collect()
     }
 
     /// An answer came; `None` if nobody waits for it.

@@ -4,7 +4,7 @@ use super::cause::ProtocolFault;
 use super::intake::Intake;
 use super::known::Known;
 use super::up::Phase;
-use super::{Cause, Change, Event, Line, Resume, Rollback, Session, Stored};
+use super::{Cause, Change, Event, Line, Reply, Resume, Rollback, Session, Stored};
 use crate::ids::DeviceId;
 use crate::time::Instant;
 use crate::wire;
@@ -44,7 +44,7 @@ impl Session {
                 self.rollback = Rollback::Renewing;
                 self.events.push_back(Event::NeedDevice);
             } else {
-                self.events.push_back(Event::Answered { number, result: Ok(()) });
+                self.events.push_back(Event::Answered { number, result: Ok(Reply::Done) });
             }
         }
         self.settle_awaiting();
@@ -86,6 +86,7 @@ impl Session {
             // What was said on this link was said by who we were; who we are now introduces itself.
             Line::Up(_) => {
                 self.record_loss(now, if new_device { &Cause::NewDevice } else { &Cause::Superseded });
+                self.people.handle_loss();
                 self.reconnect.handle_replaced();
                 self.events.push_back(Event::Close);
                 self.connect();

@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::requests::Requests;
 use super::{Cause, Change, Settings, divergence};
 use crate::codec;
+use crate::features;
 use crate::ids::{AccountId, LogId, RoomId, Term};
 use crate::link::{Bounds, Link, Pinging};
 use crate::time::{Instant, wire_ms};
@@ -21,6 +22,9 @@ const FIRST_FLIGHT_BYTES_MAX: u64 = 64 * 1024;
 /// The versions of the protocol that this client speaks.
 const VERSION_MIN: u32 = 1;
 const VERSION_MAX: u32 = 1;
+
+/// The optional features that this client knows.
+const FEATURES: u64 = features::PEOPLE;
 
 /// Where a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub(super) struct Up {
     pub(super) link: Link,
     pub(super) number: u64,
     pub(super) phase: Phase,
+    /// The optional features in force.
+    features: u64,
     /// Bytes of the entries lane taken in.
     stream_bytes: u64,
     /// Heads of a new device, until the last frame of them.
@@ -63,6 +69,7 @@ impl Up {
             link: Link::new(bounds, now),
             number,
             phase: Phase::Fresh,
+            features: 0,
             stream_bytes: 0,
             first_heads: None,
             first_flight_bytes: 0,
@@ -78,6 +85,16 @@ impl Up {
             Phase::Live | Phase::GoingBack => true,
             Phase::Fresh | Phase::Greeting => false,
         }
+    }
+
+    /// Whether the server knows of members, rooms and signals. Ask of a link that is online.
+    pub(super) fn has_people(&self) -> bool {
+        self.features & features::PEOPLE != 0
+    }
+
+    /// Whether what the session has to say of people may leave now: never between the parts of an operation.
+    pub(super) fn may_tell_people(&self) -> bool {
+        self.has_people() && self.may_request() && self.op_rest.is_empty()
     }
 
     pub(super) fn acknowledge(&mut self, position: u64, stream_bytes: u64) {
@@ -171,6 +188,7 @@ impl Up {
             self.first_heads = Some(Vec::new());
         }
         self.phase = Phase::Live;
+        self.features = welcome.features & FEATURES;
         self.link.end_handshake();
         intake.push(Change::Welcomed { log_id, term, account, name: welcome.name.clone() });
         Ok(())
@@ -249,7 +267,7 @@ impl Up {
         }
     }
 
-    fn may_request(&self) -> bool {
+    pub(super) fn may_request(&self) -> bool {
         self.phase == Phase::Live
     }
 
@@ -259,7 +277,7 @@ impl Up {
         Kind::Hello(wire::Hello {
             version_min: VERSION_MIN,
             version_max: VERSION_MAX,
-            features: 0,
+            features: FEATURES,
             log_id: known.log_id.map_or_else(Default::default, |id| id.0.to_vec().into()),
             place: known.place.map(place),
             told: known.told.map(place),

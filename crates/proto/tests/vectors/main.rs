@@ -20,7 +20,7 @@ const WIRE: &str = include_str!("../../../../proto/steadfast/v1/wire.proto");
 #[test]
 fn every_whole_frame_of_the_document_is_what_the_code_encodes_and_decodes() {
     let built: BTreeMap<_, _> =
-        [handshake(), line(), operations(), entries(), requests()].into_iter().flatten().collect();
+        [handshake(), line(), operations(), entries(), requests(), people()].into_iter().flatten().collect();
     let told: BTreeMap<_, _> = vectors("Whole frames").into_iter().map(|v| (v.name.clone(), v)).collect();
     assert_eq!(told.keys().map(String::as_str).collect::<BTreeSet<_>>(), built.keys().copied().collect());
     for (name, kind) in built {
@@ -248,6 +248,31 @@ fn requests() -> Built {
     ]
 }
 
+fn people() -> Built {
+    let member = Member { account: 0xa1, name: "ann".into(), online: true, delivered: 304 };
+    let members = vec![member];
+    let page = MembersPage { number: 10, room: LOBBY, as_of: 310, total: 2, members, next_after: 0xa1 };
+    let room = PublicRoom { room: LOBBY, name: "lobby".into(), members: 2, room_sequence: 2 };
+    let told = Signal {
+        room: LOBBY,
+        account: 0xa1,
+        name: "ann".into(),
+        presence: Presence::Online.into(),
+        typing_ms: 4_900,
+        delivered: 304,
+        as_of: 310,
+    };
+    vec![
+        ("members", Kind::Members(Members { number: 10, room: LOBBY, after_account: 0 })),
+        ("members_page", Kind::MembersPage(page)),
+        ("rooms", Kind::Rooms(Rooms { number: 11, after_name: "attic".into() })),
+        ("rooms_page", Kind::RoomsPage(RoomsPage { number: 11, rooms: vec![room], more: false })),
+        ("watch", Kind::Watch(Watch { rooms: vec![LOBBY, 0x4c] })),
+        ("signal", Kind::Signal(told)),
+        ("signal_of_a_client", Kind::Signal(Signal { room: LOBBY, ..Signal::default() })),
+    ]
+}
+
 fn two_part_entry() -> Kind {
     let message = Message { body: vec![0x5a; 20_000].into(), content_type: String::new() };
     Kind::Entry(Entry {
@@ -292,6 +317,11 @@ fn every_kind() -> Vec<Kind> {
         Kind::Failed(Failed::default()),
         Kind::Cancel(Cancel::default()),
         Kind::Sync(Sync::default()),
+        Kind::Members(Members::default()),
+        Kind::MembersPage(MembersPage::default()),
+        Kind::Rooms(Rooms::default()),
+        Kind::RoomsPage(RoomsPage::default()),
+        Kind::Watch(Watch::default()),
         Kind::Signal(Signal::default()),
     ]
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId};
-use steadfast_proto::session::{Cause, Change, Event, Flight, Identity, Load, Request, Session, Settings};
+use steadfast_proto::session::{Cause, Change, Event, Flight, Identity, Load, Reply, Request, Session, Settings};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, Op, RoomRef, op::Body};
 
@@ -29,7 +29,7 @@ pub(crate) struct Client {
     /// Its process stands still: it reads nothing, and its deadlines pass.
     pub(crate) frozen: bool,
     /// What the process was told since it started.
-    pub(crate) answered: BTreeMap<u32, Result<(), wire::RequestError>>,
+    pub(crate) answered: BTreeMap<u32, Result<Reply, wire::RequestError>>,
     pub(crate) drops: Vec<(Instant, Cause)>,
     /// When it began to connect, each time.
     pub(crate) tries: Vec<Instant>,

@@ -1,15 +1,15 @@
-//! The server: its disk, which survives it, the hub, its connections, and a sequencer that stores before it answers.
+//! The server: the hub, its connections, and a sequencer that stores before it answers.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use steadfast_proto::codec::Decoder;
-use steadfast_proto::hub::connection::{Admission, Event, StoredChunk, check_hello};
-use steadfast_proto::hub::{Answer, Changes, Connection, Hub, Origin, ReaderId, RowKind, SignUp, State};
+use steadfast_proto::hub::connection::{Admission, Event, check_hello};
+use steadfast_proto::hub::{Answer, Changes, Connection, Hub, Origin, PEOPLE_TICK, ReaderId, SignUp};
 use steadfast_proto::ids::{AccountId, DeviceId, LogId, RoomId, Term};
 use steadfast_proto::link;
 use steadfast_proto::time::Duration;
-use steadfast_proto::wire::{ByeReason, Entry, History, Hold, HoldCause, Op, frame::Kind};
+use steadfast_proto::wire::{ByeReason, History, Hold, HoldCause, Op};
 
+use crate::disk::Disk;
 use crate::random::Random;
 use crate::sim::{Task, World};
 
@@ -17,23 +17,6 @@ use crate::sim::{Task, World};
 const DISK_FULL_RETRY_MS: u32 = 100;
 /// How long a device waits when too much waits for the sequencer.
 const OVERLOADED_RETRY_MS: u32 = 50;
-
-#[derive(Clone, Debug)]
-struct Chunk {
-    stored: StoredChunk,
-    rooms: BTreeSet<RoomId>,
-}
-
-/// What survives a crash.
-#[derive(Clone, Debug)]
-pub(crate) struct Disk {
-    log_id: LogId,
-    rows: BTreeMap<(u8, Vec<u8>), (RowKind, Vec<u8>)>,
-    chunks: Vec<Chunk>,
-    terms: Vec<(Term, u64)>,
-    pub(crate) head: u64,
-    last_at_ms: u64,
-}
 
 #[derive(Debug)]
 pub(crate) struct Conn {
@@ -80,77 +63,12 @@ pub(crate) struct Server {
     pub(crate) queue_max: usize,
     /// Reads of the log that connections asked for.
     pub(crate) reads: usize,
+    /// Whether the hub is ticked for who watches.
+    ticking: bool,
+    /// It is of a version that knows of no optional feature.
+    pub(crate) is_old: bool,
     /// What its `Welcome` asks of clients that lose it without a word.
     pub(crate) return_spread_ms: u32,
-}
-
-impl Disk {
-    fn empty(log_id: LogId) -> Self {
-        let (rows, chunks, terms) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { log_id, rows, chunks, terms, head: 0, last_at_ms: 0 }
-    }
-
-    fn store(&mut self, changes: &Changes, random: &mut Random) {
-        for row in changes.rows() {
-            self.rows.insert((row.kind as u8, row.key), (row.kind, row.value));
-        }
-        if let (Some(term), Some(first)) = (changes.term, changes.entries.first()) {
-            self.terms.push((term, first.position));
-        }
-        let mut left = &changes.entries[..];
-        while let Some(first) = left.first() {
-            assert_eq!(first.position, self.head + 1, "positions have no holes");
-            let (these, rest) = left.split_at(random.between(1, left.len().min(5)));
-            let frames: Vec<u8> = these.iter().flat_map(|entry| entry.unit.iter().copied()).collect();
-            let count = u32::try_from(these.len()).expect("five at most");
-            let stored = StoredChunk { first_position: first.position, count, frames: frames.into() };
-            let rooms = these.iter().filter_map(|entry| entry.room.map(|(room, _)| room)).collect();
-            self.chunks.push(Chunk { stored, rooms });
-            self.head += u64::from(count);
-            left = rest;
-        }
-        self.last_at_ms = changes.at_ms;
-    }
-
-    fn state(&self) -> State {
-        let mut state = State::empty(self.log_id);
-        for (kind, value) in self.rows.values() {
-            state.restore_row(*kind, value).expect("our own rows can be read");
-        }
-        state.restore_log(self.terms.clone(), self.head, self.last_at_ms);
-        state
-    }
-
-    /// The whole log, decoded.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut decoder = Decoder::default();
-        let mut entries = Vec::new();
-        for chunk in &self.chunks {
-            decoder.push(&chunk.stored.frames);
-            while let Some(received) = decoder.next_frame().expect("our own frames are good") {
-                match received.kind {
-                    Kind::Entry(entry) => entries.push(entry),
-                    other => panic!("{other:?} in the log"),
-                }
-            }
-        }
-        entries
-    }
-
-    fn chunks_for(&self, rooms: &[RoomId], after: u64, bytes_max: usize) -> (Vec<StoredChunk>, u64) {
-        let last = |chunk: &Chunk| chunk.stored.first_position + u64::from(chunk.stored.count) - 1;
-        let wanted = |chunk: &&Chunk| last(chunk) > after && rooms.iter().any(|room| chunk.rooms.contains(room));
-        let (mut given, mut bytes) = (Vec::new(), 0);
-        for chunk in self.chunks.iter().filter(wanted) {
-            if bytes > 0 && bytes + chunk.stored.frames.len() > bytes_max {
-                let through = given.last().map_or(after, last);
-                return (given.into_iter().map(|chunk: Chunk| chunk.stored).collect(), through);
-            }
-            bytes += chunk.stored.frames.len();
-            given.push(chunk.clone());
-        }
-        (given.into_iter().map(|chunk| chunk.stored).collect(), self.head)
-    }
 }
 
 impl Server {
@@ -167,6 +85,8 @@ impl Server {
             holds_name_any: false,
             queue_max: usize::MAX,
             reads: 0,
+            ticking: false,
+            is_old: false,
             return_spread_ms: 0,
         }
     }
@@ -193,6 +113,7 @@ impl World {
         self.server.disk.store(&changes, &mut self.random);
         hub.commit(&changes);
         self.server.hub = Some(hub);
+        self.server.ticking = false;
         self.server.run += 1;
     }
 
@@ -284,6 +205,11 @@ impl World {
                         self.wake(older);
                     }
                 }
+                Event::Watching => {
+                    if !std::mem::replace(&mut self.server.ticking, true) {
+                        self.later(PEOPLE_TICK, Task::Tick { run: self.server.run });
+                    }
+                }
                 Event::Close(_) => {
                     if let Some(conn) = self.server.conns.get_mut(&wire) {
                         conn.closing = true;
@@ -295,6 +221,8 @@ impl World {
     }
 
     fn greet(&mut self, wire: u64, hello: &steadfast_proto::wire::Hello) {
+        let features = if self.server.is_old { 0 } else { hello.features };
+        let hello = &steadfast_proto::wire::Hello { features, ..hello.clone() };
         let greeting = check_hello(hello).expect("our own Hello is in form");
         let sign_up = SignUp {
             name: greeting.name.clone(),
@@ -336,6 +264,16 @@ impl World {
             conn.core.handle_woken(hub);
             self.drive_conn(wire);
         }
+    }
+
+    pub(crate) fn server_tick(&mut self, run: u64) {
+        let Some(hub) = self.server.hub.as_mut().filter(|_| self.server.run == run) else { return };
+        let tick = hub.tick_people();
+        self.server.ticking = tick.watched;
+        if tick.watched {
+            self.later(PEOPLE_TICK, Task::Tick { run });
+        }
+        self.wake_all(&tick.woken);
     }
 
     // ---- the sequencer

@@ -30,6 +30,7 @@ pub(crate) enum Task {
     Committed { run: u64 },
     Chunks { wire: u64, rooms: Vec<RoomId>, after: u64 },
     Page { wire: u64, asked: History },
+    Tick { run: u64 },
 }
 
 #[derive(Debug)]
@@ -304,6 +305,7 @@ impl World {
             Task::Committed { run } => self.server_committed(run),
             Task::Chunks { wire, rooms, after } => self.server_chunks(wire, &rooms, after),
             Task::Page { wire, asked } => self.server_page(wire, &asked),
+            Task::Tick { run } => self.server_tick(run),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The handshake as the server sees it.
 
 use super::{Connection, Event, Phase, WINDOW_BYTES};
+use crate::features;
 use crate::hub::{Attached, Hub};
 use crate::ids::{AccountId, DeviceId, LogId, Place, Term};
 use crate::link::{Bounds, Pinging};
@@ -12,6 +13,8 @@ use crate::wire::{self, ByeReason, Hello, frame::Kind};
 /// The versions of the protocol that this server speaks.
 const VERSION_MIN: u32 = 1;
 const VERSION_MAX: u32 = 1;
+/// The optional features that this server knows.
+const FEATURES: u64 = features::PEOPLE;
 /// The idle bounds that a client may choose.
 const IDLE_BOUND_MS: std::ops::RangeInclusive<u32> = 1_000..=3_600_000;
 /// The shortest active bound that a client may choose.
@@ -33,6 +36,7 @@ pub struct Greeting {
     /// The account's id, should a sign-up make it.
     pub account: AccountId,
     version: u32,
+    features: u64,
     log_id: Option<LogId>,
     place: Option<Place>,
     told: Option<Place>,
@@ -74,6 +78,7 @@ pub fn check_hello(hello: &Hello) -> Result<Greeting, (ByeReason, &'static str)>
         secret: credentials.secret.as_ref().try_into().map_err(|_| broken("a secret has 32 bytes"))?,
         account: AccountId(credentials.account),
         version: hello.version_max.min(VERSION_MAX),
+        features: hello.features & FEATURES,
         log_id,
         place: hello.place.as_ref().map(place),
         told: hello.told.as_ref().map(place),
@@ -109,7 +114,7 @@ impl Connection {
         let last_sequence = state.device(greeting.device_id).map_or(0, |device| device.last_sequence);
         let welcome = wire::Welcome {
             version: greeting.version,
-            features: 0,
+            features: greeting.features,
             log_id: state.log_id().0.to_vec().into(),
             term: state.term().0,
             account: admission.account.0,

@@ -48,7 +48,7 @@ pub(super) struct Part {
 pub(super) enum Of {
     /// A frame of the entries lane.
     Stream,
-    /// A page of history.
+    /// A page.
     Page,
     /// Another one.
     #[default]
@@ -62,7 +62,7 @@ impl Replies {
             let kind = self.next_frame()?;
             self.rest_of = match kind {
                 Kind::Heads(_) => Of::Stream,
-                Kind::HistoryPage(_) => Of::Page,
+                Kind::HistoryPage(_) | Kind::MembersPage(_) | Kind::RoomsPage(_) => Of::Page,
                 _ => Of::Other,
             };
             let mut encoded = Vec::new();

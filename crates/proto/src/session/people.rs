@@ -1,0 +1,174 @@
+//! What is known of the people in the rooms that are watched: who is there, who is typing, how far each has stored
+//! everything. A level, told by the server's signals; lossy, in memory, and only as fresh as the line.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{AccountId, RoomId};
+use crate::names::NAME_BYTES_MAX;
+use crate::time::{Duration, Instant};
+use crate::wire::{Entry, Presence, Signal, Watch, entry::What, frame::Kind};
+
+/// Rooms that a session watches at most.
+pub const WATCHED_ROOMS_MAX: usize = 16;
+/// People of one room that are known at most; a server tells of no more.
+const PEOPLE_PER_ROOM_MAX: usize = 100;
+/// "I am typing" leaves once in this time at most.
+const TYPING_PAUSE: Duration = Duration::from_secs(1);
+/// For how long anybody counts as typing after one signal, whatever the server says.
+const TYPING_MAX: Duration = Duration::from_secs(10);
+
+/// One member of a watched room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The account's name.
+    pub name: String,
+    /// Whether one of the account's devices has a line; never while this one has none.
+    pub online: bool,
+    /// The person is typing in this room, up to this moment.
+    pub typing_until: Option<Instant>,
+    /// One of the account's devices has stored everything for it up to this position; 0: none is known to.
+    pub delivered: u64,
+    /// The log's head when the server said so.
+    as_of: u64,
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct People {
+    rooms: BTreeMap<RoomId, BTreeMap<AccountId, Person>>,
+    version: u64,
+    /// When the next one stops typing.
+    typing_ends: Option<Instant>,
+    /// The server is to hear which rooms are watched.
+    watch_due: bool,
+    /// The room that the user types in, until it is said.
+    typing: Option<RoomId>,
+    typing_said_at: Option<Instant>,
+}
+
+impl People {
+    /// The rooms that are watched, each with the people that are known of it.
+    pub fn rooms(&self) -> impl Iterator<Item = (RoomId, &BTreeMap<AccountId, Person>)> {
+        self.rooms.iter().map(|(&room, people)| (room, people))
+    }
+
+    /// The people that are known of a room; nobody if it is not watched.
+    pub fn of(&self, room: RoomId) -> impl Iterator<Item = (AccountId, &Person)> {
+        self.rooms.get(&room).into_iter().flatten().map(|(&account, person)| (account, person))
+    }
+
+    /// Grows with each change of what is known.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// From now on these rooms, the first [`WATCHED_ROOMS_MAX`] of them, and no others.
+    pub(super) fn watch(&mut self, rooms: &[RoomId]) {
+        let mut watched = BTreeMap::new();
+        for &room in rooms {
+            if watched.len() < WATCHED_ROOMS_MAX {
+                watched.entry(room).or_insert_with(|| self.rooms.remove(&room).unwrap_or_default());
+            }
+        }
+        self.rooms = watched;
+        self.watch_due = true;
+        self.settle();
+    }
+
+    /// The user types; said at most once a second, and forgotten if there is no line to say it on.
+    pub(super) fn type_in(&mut self, now: Instant, room: RoomId) {
+        if self.typing_said_at.is_none_or(|at| now >= at + TYPING_PAUSE) {
+            self.typing = Some(room);
+        }
+    }
+
+    /// The server welcomed this client. Under another term it has been started anew, and where its log stood before
+    /// may be where something else stands now.
+    pub(super) fn handle_welcome(&mut self, new_term: bool) {
+        if new_term {
+            self.rooms.values_mut().for_each(BTreeMap::clear);
+            self.settle();
+        }
+        self.watch_due = !self.rooms.is_empty();
+        self.typing = None;
+    }
+
+    /// Without a line nobody is known to be there.
+    pub(super) fn handle_loss(&mut self) {
+        for person in self.rooms.values_mut().flat_map(BTreeMap::values_mut) {
+            (person.online, person.typing_until) = (false, None);
+        }
+        self.settle();
+    }
+
+    pub(super) fn handle_signal(&mut self, now: Instant, signal: Signal) {
+        let Some(people) = self.rooms.get_mut(&RoomId(signal.room)) else { return };
+        let account = AccountId(signal.account);
+        let known = people.get(&account);
+        if known.is_none() && people.len() == PEOPLE_PER_ROOM_MAX || signal.name.len() > NAME_BYTES_MAX {
+            return;
+        }
+        let typing = Duration::from_millis(signal.typing_ms.into()).min(TYPING_MAX);
+        let person = Person {
+            online: signal.presence() == Presence::Online,
+            typing_until: (!typing.is_zero()).then(|| now + typing),
+            // A server's memory of it may be shorter than ours; what was stored stays stored.
+            delivered: known.map_or(0, |known| known.delivered).max(signal.delivered),
+            as_of: signal.as_of,
+            name: signal.name,
+        };
+        people.insert(account, person);
+        self.settle();
+    }
+
+    /// An entry of the stream says it first, unless what is known is newer.
+    pub(super) fn handle_entry(&mut self, entry: &Entry, own: AccountId) {
+        let Some(people) = self.rooms.get_mut(&RoomId(entry.room)) else { return };
+        let (account, left) = match &entry.what {
+            Some(What::Left(left)) => (AccountId(left.account), true),
+            Some(What::Message(_)) => (AccountId(entry.account), false),
+            _ => return,
+        };
+        if left && account == own {
+            people.clear();
+            return self.settle();
+        }
+        match people.get_mut(&account).filter(|person| person.as_of < entry.position) {
+            Some(_) if left => drop(people.remove(&account)),
+            Some(person) if person.typing_until.is_some() => person.typing_until = None,
+            Some(_) | None => return,
+        }
+        self.settle();
+    }
+
+    /// When the next one stops typing.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.typing_ends
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.typing_ends.is_none_or(|at| now < at) {
+            return;
+        }
+        for person in self.rooms.values_mut().flat_map(BTreeMap::values_mut) {
+            person.typing_until = person.typing_until.filter(|&until| now < until);
+        }
+        self.settle();
+    }
+
+    /// Something changed.
+    fn settle(&mut self) {
+        self.version += 1;
+        self.typing_ends = self.rooms.values().flat_map(BTreeMap::values).filter_map(|p| p.typing_until).min();
+    }
+
+    /// What the server is to hear next; where it does not know of these things, ask never.
+    pub(super) fn poll_send(&mut self, now: Instant) -> Option<Kind> {
+        if std::mem::take(&mut self.watch_due) {
+            return Some(Kind::Watch(Watch { rooms: self.rooms.keys().map(|room| room.0).collect() }));
+        }
+        let room = self.typing.take()?;
+        self.typing_said_at = Some(now);
+        Some(Kind::Signal(Signal { room: room.0, ..Signal::default() }))
+    }
+}
