@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::client::{Client, Parts};
 use crate::driving::Driving;
-use crate::error::OpenError;
+use crate::error::{Failed, OpenError};
 use crate::keeper::Keeper;
 use crate::observer::Observer;
 use crate::options::Options;
@@ -207,7 +207,7 @@ async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ProfileError> + Send + 'static,
 ) -> Result<T, OpenError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
+        Ok(done) => Ok(done.map_err(Failed::from)?),
         Err(error) => Err(OpenError::System(error.to_string())),
     }
 }

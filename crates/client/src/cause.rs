@@ -45,8 +45,8 @@ impl fmt::Display for Cause {
     }
 }
 
-impl From<&session::Cause> for Cause {
-    fn from(cause: &session::Cause) -> Self {
+impl Cause {
+    pub(crate) fn of(cause: &session::Cause) -> Self {
         Self { name: cause.name().to_owned(), text: cause.to_string() }
     }
 }
@@ -171,7 +171,7 @@ mod tests {
             session::Cause::NewDevice,
         ];
         for cause in &causes {
-            let told = Cause::from(cause);
+            let told = Cause::of(cause);
             assert_ne!(told.kind(), CauseKind::Unknown, "{cause:?}");
             assert_eq!((told.kind().name(), told.to_string()), (cause.name(), cause.to_string()));
         }

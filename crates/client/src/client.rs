@@ -6,14 +6,14 @@ use std::thread;
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_proto::ids::{OperationId, RoomId};
 use steadfast_proto::session::Request;
-use steadfast_store::profile::{LineKey, NewBody, NewOp, ProfileStore};
+use steadfast_store::profile::{AppendError, LineKey, NewBody, NewOp, ProfileStore};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::builder::Builder;
 use crate::driving::Command;
-use crate::error::{AskError, Closed, SendError, StoreError};
+use crate::error::{AskError, Closed, Failed, SendError, StoreError};
 use crate::flight::Flight;
 use crate::keeper::Keeper;
 use crate::message::RoomInfo;
@@ -29,9 +29,9 @@ const CLOSE: std::time::Duration = std::time::Duration::from_secs(3);
 /// A profile that is open: its outbox, its messages, and the line that this process drives for it, or another one.
 ///
 /// A handle: clones are cheap and mean the same client, from any task. It is open until [`close`](Self::close) is
-/// called on one of them, or until the last of them is gone, with every [`Room`], [`Sent`] and
-/// [`Inbox`](crate::Inbox) that was made from it. Closing waits; dropping the last handle says goodbye to the server and
-/// ends the threads, too, but nobody waits for that. Either way nothing that [`Room::send`] returned from is lost.
+/// called on one of them, or until the last of them is gone, with every [`Room`] and [`Sent`] that was made from it.
+/// Closing waits; dropping the last handle says goodbye to the server and ends the threads, too, but nobody waits for
+/// that. Either way nothing that [`Room::send`] returned from is lost.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Shared>);
 
@@ -127,8 +127,8 @@ impl Client {
     /// # Errors
     /// The profile can't be read, or the client was closed.
     pub async fn rooms(&self) -> Result<Vec<RoomInfo>, StoreError> {
-        let rooms = self.0.reader.run(|profile| profile.rooms()).await??;
-        Ok(rooms.into_iter().map(RoomInfo::from).collect())
+        let rooms = self.0.reader.read(|profile| profile.rooms()).await?;
+        Ok(rooms.into_iter().map(RoomInfo::of).collect())
     }
 
     /// The room of this name, whatever its kind: one that this account is in before one that it was in, a public one
@@ -140,7 +140,7 @@ impl Client {
     /// The profile can't be read, or the client was closed.
     pub async fn find_room(&self, name: &str) -> Result<Option<RoomInfo>, StoreError> {
         let name = name.to_owned();
-        Ok(self.0.reader.run(move |profile| profile.room_by_name(&name)).await??.map(RoomInfo::from))
+        Ok(self.0.reader.read(move |profile| profile.room_by_name(&name)).await?.map(RoomInfo::of))
     }
 
     // -- what became of what was sent
@@ -165,7 +165,7 @@ impl Client {
         }
         let sought: Vec<OperationId> = ids.iter().map(|&(_, id)| id).collect();
         if !sought.is_empty() {
-            let settled = self.0.reader.run(move |profile| profile.outcomes(&sought)).await??;
+            let settled = self.0.reader.read(move |profile| profile.outcomes(&sought)).await?;
             for ((index, id), settled) in ids.into_iter().zip(settled) {
                 found[index] = settled.map(|settled| outcome(id, settled));
             }
@@ -198,7 +198,7 @@ impl Client {
     /// # Errors
     /// The profile can't be read, or the client was closed.
     pub async fn outbox(&self) -> Result<Outbox, StoreError> {
-        let (operations, bytes) = self.0.reader.run(|profile| profile.outbox_size()).await??;
+        let (operations, bytes) = self.0.reader.read(|profile| profile.outbox_size()).await?;
         Ok(Outbox { operations, bytes })
     }
 
@@ -210,7 +210,7 @@ impl Client {
     /// # Errors
     /// The profile can't be read, or the client was closed.
     pub async fn refused(&self, operation: OperationId) -> Result<Option<RefusedOperation>, StoreError> {
-        Ok(self.0.reader.run(move |profile| profile.refused(operation)).await??.map(RefusedOperation::from))
+        Ok(self.0.reader.read(move |profile| profile.refused(operation)).await?.map(RefusedOperation::of))
     }
 
     /// The last messages that were moved aside because the server went back to an earlier state and no longer has them,
@@ -221,8 +221,8 @@ impl Client {
     /// # Errors
     /// The profile can't be read, or the client was closed.
     pub async fn moved_aside(&self, limit: usize) -> Result<Vec<MovedAside>, StoreError> {
-        let aside = self.0.reader.run(move |profile| profile.aside(limit)).await??;
-        Ok(aside.into_iter().map(MovedAside::from).collect())
+        let aside = self.0.reader.read(move |profile| profile.aside(limit)).await?;
+        Ok(aside.into_iter().map(MovedAside::of).collect())
     }
 
     // -- waiting for something
@@ -312,7 +312,7 @@ impl Client {
     /// # Errors
     /// The profile can't be read, or the client was closed.
     pub async fn flights(&self, limit: usize) -> Result<Vec<Flight>, StoreError> {
-        Ok(self.0.reader.run(move |profile| Flight::all(profile, limit)).await??)
+        Ok(self.0.reader.read(move |profile| Flight::all(profile, limit)).await?)
     }
 
     /// Says goodbye to the server, lets what arrived be stored, and waits for the profile's threads: three seconds at
@@ -369,9 +369,9 @@ impl Client {
             let queued = profile.append(&ops)?;
             // From here, so that the line hears of it although whoever sent it may have gone.
             let told = commands.try_send(Command::Appended);
-            Ok::<_, SendError>((queued, matches!(told, Err(TrySendError::Full(_)))))
+            Ok::<_, AppendError>((queued, matches!(told, Err(TrySendError::Full(_)))))
         };
-        let (queued, untold) = self.0.writer.run(append).await??;
+        let (queued, untold) = self.0.writer.run(append).await.map_err(Failed::from)?.map_err(SendError::of)?;
         if untold {
             // It is on the disk, and that the client is being closed does not take it from there.
             self.command(Command::Appended).await.ok();

@@ -7,7 +7,7 @@ use steadfast_store::profile::ProfileError;
 use tokio::sync::oneshot;
 
 use crate::driving::{Command, Driving, Ended};
-use crate::error::OpenError;
+use crate::error::{AskError, OpenError};
 use crate::follow::Following;
 use crate::hold::{Ending, Holding};
 use crate::status::Status;
@@ -54,7 +54,7 @@ impl Driving {
                 None => return None,
                 Some(Command::Close(done)) => return Some(done),
                 // The asker may have gone.
-                Some(Command::Ask(_, asked)) => drop(asked.send(Err(error.clone().into()))),
+                Some(Command::Ask(_, asked)) => drop(asked.send(Err(AskError::of_profile(error.clone())))),
                 Some(Command::Appended | Command::TryNow | Command::Stop | Command::Resume | Command::LogIn) => {}
                 Some(Command::Reconnect(_) | Command::AutoLogin(_)) => {}
             }

@@ -92,12 +92,6 @@ impl fmt::Display for ProfileError {
 
 impl std::error::Error for ProfileError {}
 
-impl From<store::ProfileError> for ProfileError {
-    fn from(error: store::ProfileError) -> Self {
-        Self(error)
-    }
-}
-
 /// A client could not be opened.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -192,8 +186,8 @@ impl SendError {
     }
 }
 
-impl From<AppendError> for SendError {
-    fn from(error: AppendError) -> Self {
+impl SendError {
+    pub(crate) fn of(error: AppendError) -> Self {
         match error {
             AppendError::Full { rows, bytes } => Self::Full { operations: rows, bytes },
             AppendError::TooLarge { index, bytes } => Self::TooLarge { index, bytes },
@@ -201,7 +195,7 @@ impl From<AppendError> for SendError {
             AppendError::KeyMismatch { line } => Self::KeyMismatch { number: line },
             AppendError::NotInRoom { name } => Self::NotInRoom { name },
             AppendError::UnknownOperation { by } => Self::NotInRoom { name: by.to_string() },
-            AppendError::Profile(error) => Self::Profile(error.into()),
+            AppendError::Profile(error) => Self::Profile(ProfileError(error)),
         }
     }
 }
@@ -267,8 +261,12 @@ impl AskError {
     }
 }
 
-impl From<RequestError> for AskError {
-    fn from(error: RequestError) -> Self {
+impl AskError {
+    pub(crate) fn of_profile(error: store::ProfileError) -> Self {
+        Self::Profile(ProfileError(error))
+    }
+
+    pub(crate) fn of(error: RequestError) -> Self {
         match error {
             RequestError::NoSuchRoom => Self::NoSuchRoom,
             RequestError::Busy => Self::Busy,
@@ -306,39 +304,44 @@ pub enum OrderError {
     System(String),
 }
 
-/// What came from a keeper whose thread has ended, or from the store behind it.
-macro_rules! from_keeper {
-    ($($error:ident),*) => {$(
-        impl From<keeper::Closed> for $error {
-            fn from(_: keeper::Closed) -> Self {
-                Self::Closed(Closed)
-            }
-        }
+/// A job on the profile's thread was not done. Not seen outside: what a caller sees names no type of the store.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    Profile(store::ProfileError),
+    Closed,
+}
 
-        impl From<store::ProfileError> for $error {
-            fn from(error: store::ProfileError) -> Self {
-                Self::Profile(error.into())
+impl From<keeper::Closed> for Failed {
+    fn from(_: keeper::Closed) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<store::ProfileError> for Failed {
+    fn from(error: store::ProfileError) -> Self {
+        Self::Profile(error)
+    }
+}
+
+macro_rules! from_failed {
+    ($($error:ident: $closed:expr),*) => {$(
+        impl From<Failed> for $error {
+            fn from(failed: Failed) -> Self {
+                match failed {
+                    Failed::Profile(error) => Self::Profile(ProfileError(error)),
+                    Failed::Closed => $closed,
+                }
             }
         }
     )*};
 }
 
-from_keeper!(SendError, StoreError, AskError);
+from_failed!(
+    SendError: Self::Closed(Closed),
+    StoreError: Self::Closed(Closed),
+    AskError: Self::Closed(Closed),
+    OpenError: Self::System(THREAD_ENDED.to_owned()),
+    OrderError: Self::System(THREAD_ENDED.to_owned())
+);
 
-impl From<keeper::Closed> for Closed {
-    fn from(_: keeper::Closed) -> Self {
-        Self
-    }
-}
-
-impl From<store::ProfileError> for OpenError {
-    fn from(error: store::ProfileError) -> Self {
-        Self::Profile(error.into())
-    }
-}
-
-impl From<store::ProfileError> for OrderError {
-    fn from(error: store::ProfileError) -> Self {
-        Self::Profile(error.into())
-    }
-}
+const THREAD_ENDED: &str = "the profile's thread ended";

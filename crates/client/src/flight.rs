@@ -146,14 +146,14 @@ impl Loss {
     fn of(loss: &session::Loss, wall: &Wall) -> Self {
         Self {
             at_ms: wall.at(loss.at),
-            cause: Cause::from(&loss.cause),
+            cause: Cause::of(&loss.cause),
             last_byte_at_ms: wall.at(loss.last_inbound),
             silent_for_ms: ms(loss.at, loss.last_inbound),
             suspected_at_ms: loss.suspected.map(|at| wall.at(at)),
             pings: loss.pings,
             bound_ms: u64::try_from(loss.bound.as_millis()).unwrap_or(u64::MAX),
             tries_failed: loss.tries_failed,
-            last_failure: loss.last_failure.as_ref().map(Cause::from),
+            last_failure: loss.last_failure.as_ref().map(Cause::of),
             back: loss.back.map(|back| Return {
                 at_ms: wall.at(back.at),
                 lasted_ms: ms(back.at, loss.at),

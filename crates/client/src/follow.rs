@@ -8,6 +8,7 @@ use steadfast_proto::wire::RequestError;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
 use crate::driving::{Asked, Command, Driving, Ended};
+use crate::error::AskError;
 use crate::status::Status;
 use crate::wake;
 
@@ -181,7 +182,7 @@ impl<'d> Following<'d> {
                 match self.want(want).await {
                     Ok(number) => self.asked.push((number, request, asked)),
                     // The asker may have gone.
-                    Err(error) => drop(asked.send(Err(error.into()))),
+                    Err(error) => drop(asked.send(Err(AskError::of_profile(error)))),
                 }
             }
             Command::TryNow => self.wish(Want::TryNow).await,

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::driving::{Asked, Command, Driving};
-use crate::error::{AskError, OpenError};
+use crate::error::{AskError, Failed, OpenError};
 use crate::options::Options;
 use crate::random::random;
 use crate::status::Status;
@@ -125,7 +125,7 @@ impl<'d> Holding<'d> {
             }
             profile.resume()
         });
-        let resume = resume.await.map_err(|_| OpenError::System("the profile's thread ended".to_owned()))??;
+        let resume = resume.await.map_err(Failed::from)?.map_err(Failed::from)?;
         let options = &driving.options;
         let settings = Settings {
             active_bound: options.active_bound,
@@ -376,7 +376,7 @@ pub(crate) fn answer_of_text(text: &str) -> Result<(), AskError> {
         "ok" => Ok(()),
         code => {
             let error = code.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
-            Err(error.unwrap_or(RequestError::Unspecified).into())
+            Err(AskError::of(error.unwrap_or(RequestError::Unspecified)))
         }
     }
 }

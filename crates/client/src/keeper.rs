@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use steadfast_store::profile::{Profile, ProfileStore};
+use steadfast_store::profile::{Profile, ProfileError, ProfileStore};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::error::OpenError;
+use crate::error::{Failed, OpenError};
 
 /// Jobs of callers that may wait here. Further callers wait in their own tasks.
 const CALLER_JOBS_MAX: usize = 1_024;
@@ -93,6 +93,14 @@ impl Keeper {
             job(profile)
         });
         result.await.map_err(|_| Closed)
+    }
+
+    /// Runs a job that may fail, for a caller who does not care where it failed.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut dyn ProfileStore) -> Result<T, ProfileError> + Send + 'static,
+    ) -> Result<T, Failed> {
+        Ok(self.run(job).await??)
     }
 
     /// The same on a profile that other processes use, too.

@@ -103,8 +103,8 @@ impl Message {
     }
 }
 
-impl From<store::StoredMessage> for Message {
-    fn from(stored: store::StoredMessage) -> Self {
+impl Message {
+    pub(crate) fn of(stored: store::StoredMessage) -> Self {
         Self {
             room: stored.room,
             room_sequence: stored.room_sequence,
@@ -115,13 +115,13 @@ impl From<store::StoredMessage> for Message {
             sequence: stored.sequence,
             at_ms: stored.at_ms,
             composed_at_ms: stored.composed_at_ms,
-            what: stored.what.into(),
+            what: What::of(stored.what),
         }
     }
 }
 
-impl From<store::What> for What {
-    fn from(what: store::What) -> Self {
+impl What {
+    pub(crate) fn of(what: store::What) -> Self {
         match what {
             store::What::Message { body, content_type } => Self::Message { body, content_type },
             store::What::Joined { account, name } => Self::Joined { account, name },
@@ -135,7 +135,7 @@ impl From<store::What> for What {
 }
 
 pub(crate) fn all(stored: Vec<store::StoredMessage>) -> Vec<Message> {
-    stored.into_iter().map(Message::from).collect()
+    stored.into_iter().map(Message::of).collect()
 }
 
 /// A room that this device knows.
@@ -176,8 +176,8 @@ pub enum RoomKind {
     Unknown,
 }
 
-impl From<wire::RoomKind> for RoomKind {
-    fn from(kind: wire::RoomKind) -> Self {
+impl RoomKind {
+    pub(crate) fn of(kind: wire::RoomKind) -> Self {
         match kind {
             wire::RoomKind::Public => Self::Public,
             wire::RoomKind::Private => Self::Private,
@@ -188,12 +188,12 @@ impl From<wire::RoomKind> for RoomKind {
     }
 }
 
-impl From<store::RoomInfo> for RoomInfo {
-    fn from(stored: store::RoomInfo) -> Self {
+impl RoomInfo {
+    pub(crate) fn of(stored: store::RoomInfo) -> Self {
         Self {
             room: stored.room,
             name: stored.name,
-            kind: stored.kind.into(),
+            kind: RoomKind::of(stored.kind),
             member: stored.member,
             base: stored.base,
             last: stored.last,

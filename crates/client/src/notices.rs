@@ -46,8 +46,8 @@ pub enum NoticeKind {
     },
 }
 
-impl From<store::Notice> for Notice {
-    fn from(notice: store::Notice) -> Self {
+impl Notice {
+    pub(crate) fn of(notice: store::Notice) -> Self {
         let kind = match notice.kind {
             store::NoticeKind::Refused { operation } => NoticeKind::Refused { operation },
             store::NoticeKind::MovedAside { messages } => NoticeKind::MovedAside { messages },
@@ -81,10 +81,10 @@ impl Notices {
         loop {
             self.changed.borrow_and_update();
             let after = self.last;
-            let notices = self.reader.run(move |profile| profile.notices_after(after)).await??;
+            let notices = self.reader.read(move |profile| profile.notices_after(after)).await?;
             if let Some(last) = notices.last() {
                 self.last = last.number;
-                return Ok(notices.into_iter().map(Notice::from).collect());
+                return Ok(notices.into_iter().map(Notice::of).collect());
             }
             self.changed.changed().await.map_err(|_| Closed)?;
         }
@@ -113,8 +113,8 @@ pub struct RefusedOperation {
     pub content_type: String,
 }
 
-impl From<store::RefusedOp> for RefusedOperation {
-    fn from(refused: store::RefusedOp) -> Self {
+impl RefusedOperation {
+    pub(crate) fn of(refused: store::RefusedOp) -> Self {
         Self {
             id: refused.id,
             reason: Refusal::of(refused.refusal),
@@ -138,8 +138,8 @@ pub struct MovedAside {
     pub message: Message,
 }
 
-impl From<store::AsideMessage> for MovedAside {
-    fn from(aside: store::AsideMessage) -> Self {
-        Self { moved_at_ms: aside.moved_at_ms, message: aside.message.into() }
+impl MovedAside {
+    pub(crate) fn of(aside: store::AsideMessage) -> Self {
+        Self { moved_at_ms: aside.moved_at_ms, message: Message::of(aside.message) }
     }
 }

@@ -6,11 +6,11 @@ use std::thread::JoinHandle;
 use steadfast_net::clock::{BootClock, BootTimer};
 use steadfast_proto::ids::DeviceId;
 use steadfast_proto::time::Duration;
-use steadfast_store::profile::{DriverLock, Profile, Want};
+use steadfast_store::profile::{DriverLock, Profile, ProfileError, Want};
 
 use crate::cause::CauseKind;
 use crate::client::Outbox;
-use crate::error::{OpenError, OrderError, StoreError};
+use crate::error::{Failed, OpenError, OrderError, StoreError};
 use crate::flight::Flight;
 use crate::keeper::Keeper;
 use crate::message::{self, Message, RoomInfo};
@@ -92,9 +92,9 @@ impl Observer {
             let identity = profile.identity()?;
             let position = profile.place()?.map_or(0, |place| place.position);
             let (operations, bytes) = profile.outbox_size()?;
-            Ok::<_, OpenError>((identity, profile.live().status()?, position, Outbox { operations, bytes }))
+            Ok::<_, ProfileError>((identity, profile.live().status()?, position, Outbox { operations, bytes }))
         });
-        let (identity, told, position, outbox) = read.await.map_err(|_| ended())??;
+        let (identity, told, position, outbox) = read.await.map_err(Failed::from)?.map_err(Failed::from)?;
         let told = told.and_then(|json| serde_json::from_str::<Status>(&json).ok());
         let status = status(process, told, answers);
         Ok(Standing { account: identity.name, device: identity.device_id, process, status, position, outbox })
@@ -116,14 +116,13 @@ impl Observer {
             Order::Reconnect(on) => Want::Reconnect(on),
             Order::AutoLogin(on) => Want::AutoLogin(on),
         };
-        let holder = || DriverLock::holder(&self.directory);
-        let process = holder()?.ok_or(OrderError::NobodyDrives)?;
+        let process = self.holder()?.ok_or(OrderError::NobodyDrives)?;
         let probe = self.probe().map_err(|error| OrderError::System(error.to_string()))?;
         if probe.order(want).await? {
             return Ok(());
         }
         // It may have ended meanwhile, which is another matter than not answering.
-        match holder()? {
+        match self.holder()? {
             Some(still) if still == process => Err(OrderError::Silent { process }),
             Some(_) | None => Err(OrderError::Ended { process }),
         }
@@ -137,7 +136,7 @@ impl Observer {
     /// # Errors
     /// The profile can't be read.
     pub async fn flights(&self, limit: usize) -> Result<Vec<Flight>, StoreError> {
-        Ok(self.reader.run(move |profile| Flight::all(profile, limit)).await??)
+        Ok(self.reader.read(move |profile| Flight::all(profile, limit)).await?)
     }
 
     /// The room of this name, as [`Client::find_room`](crate::Client::find_room) gives it.
@@ -148,7 +147,7 @@ impl Observer {
     /// The profile can't be read.
     pub async fn find_room(&self, name: &str) -> Result<Option<RoomInfo>, StoreError> {
         let name = name.to_owned();
-        Ok(self.reader.run(move |profile| profile.room_by_name(&name)).await??.map(RoomInfo::from))
+        Ok(self.reader.read(move |profile| profile.room_by_name(&name)).await?.map(RoomInfo::of))
     }
 
     /// The last messages of a room that are stored here, ascending, `limit` at most.
@@ -159,7 +158,7 @@ impl Observer {
     /// The profile can't be read.
     pub async fn last(&self, room: &RoomInfo, limit: usize) -> Result<Vec<Message>, StoreError> {
         let room = room.room;
-        Ok(message::all(self.reader.run(move |profile| profile.last_messages(room, limit)).await??))
+        Ok(message::all(self.reader.read(move |profile| profile.last_messages(room, limit)).await?))
     }
 
     /// Closes the profile and waits for that, three seconds at most. Dropping it closes the profile, too, but nobody
@@ -173,8 +172,8 @@ impl Observer {
         }
     }
 
-    fn holder(&self) -> Result<Option<u32>, OpenError> {
-        Ok(DriverLock::holder(&self.directory)?)
+    fn holder(&self) -> Result<Option<u32>, Failed> {
+        DriverLock::holder(&self.directory).map_err(Failed::from)
     }
 
     fn probe(&self) -> Result<Probe<'_>, OpenError> {
@@ -201,8 +200,4 @@ fn as_open_error(error: OrderError) -> OpenError {
         OrderError::Profile(error) => OpenError::Profile(error),
         error => OpenError::System(error.to_string()),
     }
-}
-
-fn ended() -> OpenError {
-    OpenError::System("the profile's thread ended".to_owned())
 }

@@ -6,7 +6,7 @@ use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::{Answer, Profile, ProfileError, Want};
 
-use crate::error::OrderError;
+use crate::error::{Failed, OrderError};
 use crate::keeper::Keeper;
 use crate::wake;
 
@@ -78,8 +78,7 @@ impl<'p> Probe<'p> {
         &self,
         job: impl FnOnce(&Profile) -> Result<T, ProfileError> + Send + 'static,
     ) -> Result<T, OrderError> {
-        let done = self.profile.run_on_disk(job).await;
-        Ok(done.map_err(|_| OrderError::System("the profile's thread ended".to_owned()))??)
+        Ok(self.profile.run_on_disk(job).await.map_err(Failed::from)?.map_err(Failed::from)?)
     }
 }
 

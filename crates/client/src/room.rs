@@ -142,7 +142,7 @@ impl Room {
             Named::Direct(name) => NewBody::Direct { name: name.clone() },
             Named::Id(id) => {
                 let id = *id;
-                let known = self.client.reader().run(move |profile| profile.room(id)).await??;
+                let known = self.client.reader().read(move |profile| profile.room(id)).await?;
                 match known {
                     Some(room) if room.kind == wire::RoomKind::Public => NewBody::Enter { name: room.name },
                     Some(_) | None => return Err(SendError::NotInRoom { name: id.to_string() }),
@@ -193,7 +193,7 @@ impl Room {
     /// The profile can't be read, or the client was closed.
     pub async fn info(&self) -> Result<Option<RoomInfo>, StoreError> {
         let named = self.named.clone();
-        Ok(self.client.reader().run(move |profile| named.find(profile)).await??.map(RoomInfo::from))
+        Ok(self.client.reader().read(move |profile| named.find(profile)).await?.map(RoomInfo::of))
     }
 
     /// Entries of every kind that are stored here, from one room sequence on, ascending, `limit` at most. Where some
@@ -238,7 +238,7 @@ impl Room {
     /// Nothing was stored; [`AskError::NoSuchRoom`] also for a room that this device does not know.
     pub async fn fetch(&self, from: u64, to: u64) -> Result<(), AskError> {
         let named = self.named.clone();
-        let room = self.client.reader().run(move |profile| named.find(profile)).await??.ok_or(AskError::NoSuchRoom)?;
+        let room = self.client.reader().read(move |profile| named.find(profile)).await?.ok_or(AskError::NoSuchRoom)?;
         self.client.ask(Request::History { room: room.room, from_sequence: from, to_sequence: to }).await
     }
 
@@ -277,6 +277,6 @@ impl Room {
             (Named::Id(room), None) => job(profile, *room),
             (Named::Public(_) | Named::Direct(_), None) => Ok(unknown),
         };
-        Ok(self.client.reader().run(run).await??)
+        Ok(self.client.reader().read(run).await?)
     }
 }

@@ -70,28 +70,22 @@ pub enum State {
 impl State {
     /// The name in JSON: `online`, `connecting`, `offline` or `stopped`.
     pub fn name(self) -> &'static str {
-        session::State::from(self).name()
+        match self {
+            Self::Online => session::State::Online.name(),
+            Self::Connecting => session::State::Connecting.name(),
+            Self::Offline => session::State::Offline.name(),
+            Self::Stopped => session::State::Stopped.name(),
+        }
     }
 }
 
-impl From<session::State> for State {
-    fn from(state: session::State) -> Self {
+impl State {
+    pub(crate) fn of(state: session::State) -> Self {
         match state {
             session::State::Online => Self::Online,
             session::State::Connecting => Self::Connecting,
             session::State::Offline => Self::Offline,
             session::State::Stopped => Self::Stopped,
-        }
-    }
-}
-
-impl From<State> for session::State {
-    fn from(state: State) -> Self {
-        match state {
-            State::Online => Self::Online,
-            State::Connecting => Self::Connecting,
-            State::Offline => Self::Offline,
-            State::Stopped => Self::Stopped,
         }
     }
 }
@@ -133,8 +127,8 @@ impl Held {
     }
 }
 
-impl From<wire::HoldCause> for Held {
-    fn from(cause: wire::HoldCause) -> Self {
+impl Held {
+    pub(crate) fn of(cause: wire::HoldCause) -> Self {
         match cause {
             wire::HoldCause::Gap => Self::Gap,
             wire::HoldCause::DiskFull => Self::DiskFull,
@@ -156,8 +150,8 @@ impl Status {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let storing = status.storing_since.map(|since| now.since(since)).filter(|&taken| taken >= STORING_TOLD);
         Self {
-            state: status.state.into(),
-            cause: status.cause.as_ref().map(Cause::from),
+            state: State::of(status.state),
+            cause: status.cause.as_ref().map(Cause::of),
             round_trip_ms: status.round_trip.map(ms),
             bound_ms: status.bound.map(ms),
             try_number: status.tries.0,
@@ -167,7 +161,7 @@ impl Status {
             reconnect: status.reconnects,
             auto_login: status.logs_in,
             kernel: kernel.map(ToString::to_string),
-            held: status.held.map(|held| held.cause.into()),
+            held: status.held.map(|held| Held::of(held.cause)),
             storing_for_ms: storing.map(ms),
             storing_text: None,
             process: std::process::id(),
@@ -276,6 +270,7 @@ fn wall_of(at: Instant, now: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failed;
 
     #[test]
     fn a_shortage_of_this_machine_is_not_blamed_on_the_store() {
@@ -284,7 +279,7 @@ mod tests {
         assert_eq!((status.state, status.cause_kind()), (State::Offline, Some(CauseKind::LocalFault)));
         assert_eq!(status.cause.as_ref().map(Cause::text), Some("the system refused: too many open files"));
         assert!(status.next_try_at_ms.is_some() && !status.has_given_up());
-        let full = OpenError::from(store::ProfileError::DiskFull { dir: "here".into() });
+        let full = OpenError::from(Failed::Profile(store::ProfileError::DiskFull { dir: "here".into() }));
         let status = Status::of_waiting_profile(&full, BootClock::now());
         assert_eq!(status.cause_kind(), Some(CauseKind::StoreFailed));
     }

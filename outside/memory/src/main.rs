@@ -3,20 +3,14 @@
 use std::error::Error;
 use std::path::Path;
 
-use steadfast::{Client, Options};
+use steadfast::Client;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, directory] = arguments.as_slice() else { return Err("usage: memory HOST:PORT DIRECTORY".into()) };
-    let mut options = Options::new("cid", server);
-    options.profile = Some(Path::new(directory).to_owned());
-    let client = Client::open(options)?;
-    let sent = client.send("outside", ["hello"]).await?;
-    let outcomes = client.settled(&sent).await?;
-    if outcomes.iter().any(|outcome| outcome.refusal.is_some()) {
-        return Err(format!("not stored: {outcomes:?}").into());
-    }
+    let client = Client::builder("cid", server).profile(Path::new(directory)).open().await?;
+    client.room("outside").send("hello").await?.stored().await?;
     client.close().await;
     Ok(())
 }

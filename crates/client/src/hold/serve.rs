@@ -16,7 +16,7 @@ use crate::driving::Command;
 use crate::error::AskError;
 use crate::flight::Flight;
 use crate::random::random;
-use crate::status::{self, STORING_TOLD, Status};
+use crate::status::{STORING_TOLD, State as LineState, Status};
 
 /// How often other processes are shown figures that always move, at most.
 const FIGURES_PAUSE: Duration = Duration::from_secs(1);
@@ -234,7 +234,7 @@ impl Holding<'_> {
     fn reply(&self, asker: Asker, result: Result<(), RequestError>) {
         match asker {
             // The asker may have gone.
-            Asker::Here(asked) => drop(asked.send(result.map_err(AskError::from))),
+            Asker::Here(asked) => drop(asked.send(result.map_err(AskError::of))),
             Asker::There(want) => self.tell(want, result),
         }
     }
@@ -299,7 +299,7 @@ impl Holding<'_> {
         for (_, asker) in std::mem::take(&mut self.asked) {
             match asker {
                 // The asker may have gone.
-                Asker::Here(asked) => drop(asked.send(Err(error.clone().into()))),
+                Asker::Here(asked) => drop(asked.send(Err(AskError::of_profile(error.clone())))),
                 // It is asked of whoever drives next.
                 Asker::There(_) => {}
             }
@@ -311,8 +311,8 @@ impl Holding<'_> {
     pub(super) async fn publish_stopped(&mut self, ended: session::Status) {
         let cause = ended.cause.filter(|_| ended.state == State::Stopped).unwrap_or(Cause::StoppedByUser);
         let mut status = self.status();
-        status.state = status::State::Offline;
-        status.cause = Some((&cause).into());
+        status.state = LineState::Offline;
+        status.cause = Some(crate::cause::Cause::of(&cause));
         self.show_others_the_end(&status).await;
     }
 
