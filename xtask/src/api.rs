@@ -1,7 +1,7 @@
 //! The public surface of the client library, kept in `docs/api`: a change of it is a change of a file that a reviewer
 //! sees.
 
-use crate::outside;
+use crate::outside::{self, Lock};
 use crate::process::{Failure, Workspace};
 
 /// Where the surface is kept.
@@ -15,7 +15,7 @@ const CRATES: [&str; 4] = ["steadfast", "steadfast_proto", "steadfast_store", "s
 
 /// The stage: the surface is what the file says.
 pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
-    let surface = surface(workspace)?;
+    let surface = surface(workspace, Lock::Checked)?;
     let kept = match std::fs::read_to_string(workspace.root().join(KEPT)) {
         Ok(kept) => kept,
         Err(error) => return Err(Failure::Io { doing: format!("reading {KEPT} ({ACCEPT})"), error }),
@@ -25,9 +25,9 @@ pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<()
     if findings.is_empty() { Ok(()) } else { Err(Failure::Findings(findings)) }
 }
 
-/// Writes the file anew.
+/// Writes the file anew, and brings the outer lock file up to what the library depends on.
 pub(crate) fn write(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
-    let surface = surface(workspace)?;
+    let surface = surface(workspace, Lock::Updated)?;
     let failed = |error| Failure::Io { doing: format!("writing {KEPT}"), error };
     let path = workspace.root().join(KEPT);
     if let Some(directory) = path.parent() {
@@ -40,7 +40,8 @@ pub(crate) fn write(workspace: &Workspace, notes: &mut Vec<String>) -> Result<()
 
 /// What `outside/surface` makes of rustdoc's JSON. That format is not stable yet, and the compiler writes it only where
 /// it is allowed to.
-fn surface(workspace: &Workspace) -> Result<String, Failure> {
+fn surface(workspace: &Workspace, lock: Lock) -> Result<String, Failure> {
+    outside::lock(workspace, lock)?;
     // Of the whole workspace: the same features of the same dependencies as in every other stage, built once.
     let mut json = workspace.cargo(&["doc", "--workspace", "--lib", "--no-deps", "--locked"]);
     json.env("RUSTDOC", workspace.root().join(RUSTDOC));

@@ -1,7 +1,7 @@
 //! The library as a stranger meets it: programs in a workspace of their own (`outside/`) that build against it, run
 //! against a real server, and do not bring along what the library promises to do without.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::process::{Failure, Workspace};
 use crate::served::Served;
@@ -35,18 +35,37 @@ pub(crate) fn cargo(workspace: &Workspace, task: &str, arguments: &[&str]) -> Re
     Ok(command)
 }
 
+/// Whether the lock file of the outer workspace may be brought up to what the library depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// It has to be right.
+    Checked,
+    /// It is made right.
+    Updated,
+}
+
+/// Looks after the lock file of the outer workspace.
+pub(crate) fn lock(workspace: &Workspace, lock: Lock) -> Result<(), Failure> {
+    let mut metadata = workspace.cargo(&["metadata", "--format-version", "1", "--manifest-path", MANIFEST]);
+    if lock == Lock::Checked {
+        metadata.arg("--locked");
+    }
+    let hint =
+        "the library has other dependencies than outside/Cargo.lock: `cargo xtask api --write` updates that, too";
+    workspace.run(metadata.stdout(Stdio::null()), hint)
+}
+
 /// The stage.
 pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
-    let stale =
-        "where outside/Cargo.lock needs an update: `cargo metadata --manifest-path outside/Cargo.toml` makes it";
+    lock(workspace, Lock::Checked)?;
     let mut format = workspace.cargo(&["fmt", "--all", "--check", "--manifest-path", MANIFEST]);
     workspace.run(&mut format, "`cargo fmt --all --manifest-path outside/Cargo.toml` formats the code")?;
     dependencies(workspace)?;
     feature_sets(workspace, notes)?;
     // Alone: together with the other one it would be built with that one's features.
-    workspace.run(&mut cargo(workspace, "check", &["--package", MEMORY])?, stale)?;
+    workspace.run(&mut cargo(workspace, "check", &["--package", MEMORY])?, "")?;
     let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
-    workspace.run(&mut cargo(workspace, "clippy", &lints)?, stale)?;
+    workspace.run(&mut cargo(workspace, "clippy", &lints)?, "")?;
     workspace.run(&mut cargo(workspace, "test", &["--workspace", "--quiet"])?, "")?;
     real_run(workspace, notes)
 }

@@ -1,7 +1,6 @@
 //! `memory HOST:PORT DIRECTORY`: sends a message and waits until the server has it on its disk.
 
 use std::error::Error;
-use std::path::Path;
 
 use steadfast::Client;
 
@@ -9,7 +8,7 @@ use steadfast::Client;
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, directory] = arguments.as_slice() else { return Err("usage: memory HOST:PORT DIRECTORY".into()) };
-    let client = Client::builder("cid", server).profile(Path::new(directory)).open().await?;
+    let client = Client::builder("cid", server).profile(directory).open().await?;
     client.room("outside").send("hello").await?.stored().await?;
     client.close().await;
     Ok(())
