@@ -16,6 +16,7 @@ use crate::error::{Failed, OpenError};
 use crate::keeper::Keeper;
 use crate::observer::Observer;
 use crate::options::Options;
+use crate::people::People;
 use crate::random::random;
 use crate::status::Status;
 
@@ -143,6 +144,7 @@ impl Builder {
         let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
         let (status_sender, status) = watch::channel(Status::offline());
         let (changed_sender, changed) = watch::channel(0);
+        let (people_sender, people) = watch::channel(People::default());
         let driving = Driving {
             directory,
             options,
@@ -155,6 +157,8 @@ impl Builder {
             commands: commanded,
             status: status_sender,
             changed: changed_sender,
+            people: people_sender,
+            watched: Vec::new(),
         };
         let keepers = [writer.clone(), reader.clone()];
         let driven = Box::pin(driving.run());
@@ -164,7 +168,7 @@ impl Builder {
             keepers.iter().for_each(Keeper::stop);
         });
         let threads = vec![writer_thread, reader_thread];
-        Ok(Client::new(Parts { writer, reader, threads, task, commands, status, changed, notices_before }))
+        Ok(Client::new(Parts { writer, reader, threads, task, commands, status, changed, people, notices_before }))
     }
 
     /// Opens the profile to be looked at: it never connects, makes no profile where there is none, and disturbs no

@@ -18,6 +18,7 @@ use crate::flight::Flight;
 use crate::keeper::Keeper;
 use crate::message::RoomInfo;
 use crate::notices::{MovedAside, Notices, RefusedOperation};
+use crate::people::{Answered, People};
 use crate::room::Room;
 use crate::sent::{Outcome, Sent, outcome};
 use crate::status::Status;
@@ -42,6 +43,7 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
     changed: watch::Receiver<u64>,
+    people: watch::Receiver<People>,
     /// The number of the last notice before this client was opened.
     notices_before: u64,
     /// Until somebody has waited for them.
@@ -64,6 +66,7 @@ pub(crate) struct Parts {
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) changed: watch::Receiver<u64>,
+    pub(crate) people: watch::Receiver<People>,
     pub(crate) notices_before: u64,
 }
 
@@ -84,9 +87,9 @@ impl Client {
     }
 
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { writer, reader, threads, task, commands, status, changed, notices_before } = parts;
+        let Parts { writer, reader, threads, task, commands, status, changed, people, notices_before } = parts;
         let ends = Mutex::new(Some(Ends { task, threads }));
-        Self(Arc::new(Shared { writer, reader, commands, status, changed, notices_before, ends }))
+        Self(Arc::new(Shared { writer, reader, commands, status, changed, people, notices_before, ends }))
     }
 
     // -- rooms
@@ -249,7 +252,7 @@ impl Client {
     /// # Errors
     /// It is not known whether it is.
     pub async fn sync(&self) -> Result<(), AskError> {
-        self.ask(Request::Sync).await
+        self.ask(Request::Sync).await.map(|_| ())
     }
 
     // -- the line
@@ -343,11 +346,15 @@ impl Client {
 
     // -- for the rest of the crate
 
+    pub(crate) fn people_told(&self) -> watch::Receiver<People> {
+        self.0.people.clone()
+    }
+
     pub(crate) fn reader(&self) -> &Keeper {
         &self.0.reader
     }
 
-    pub(crate) async fn ask(&self, request: Request) -> Result<(), AskError> {
+    pub(crate) async fn ask(&self, request: Request) -> Result<Answered, AskError> {
         let (done, answered) = oneshot::channel();
         self.command(Command::Ask(request, done)).await?;
         answered.await.map_err(|_| Closed)?

@@ -56,7 +56,7 @@ impl Driving {
                 // The asker may have gone.
                 Some(Command::Ask(_, asked)) => drop(asked.send(Err(AskError::of_profile(error.clone())))),
                 Some(Command::Appended | Command::TryNow | Command::Stop | Command::Resume | Command::LogIn) => {}
-                Some(Command::Reconnect(_) | Command::AutoLogin(_)) => {}
+                Some(Command::Reconnect(_) | Command::AutoLogin(_) | Command::Watch(_) | Command::TypeIn(_)) => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use steadfast_net::clock::BootTimer;
+use steadfast_proto::ids::RoomId;
 use steadfast_proto::session::{Begin, Request};
 use steadfast_store::profile::DriverLock;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::error::AskError;
 use crate::keeper::Keeper;
 use crate::options::Options;
+use crate::people::{Answered, People};
 use crate::status::Status;
 
 /// What a client asks of its task.
@@ -25,11 +27,14 @@ pub(crate) enum Command {
     LogIn,
     Reconnect(bool),
     AutoLogin(bool),
+    /// The rooms whose people the program looks at.
+    Watch(Vec<RoomId>),
+    TypeIn(RoomId),
     Close(oneshot::Sender<()>),
 }
 
 /// Where the answer to a request goes.
-pub(crate) type Asked = oneshot::Sender<Result<(), AskError>>;
+pub(crate) type Asked = oneshot::Sender<Result<Answered, AskError>>;
 
 /// What the task owns, whether it drives or follows.
 #[derive(Debug)]
@@ -44,6 +49,9 @@ pub(crate) struct Driving {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) changed: watch::Sender<u64>,
+    pub(crate) people: watch::Sender<People>,
+    /// The rooms whose people this program looks at, whoever drives.
+    pub(crate) watched: Vec<RoomId>,
     /// How the user left the line, as the process that drives it said last: whoever takes it over goes on from there.
     pub(crate) begin: Begin,
     /// For the pauses between roles and within following. Made once: whoever has no descriptor left still waits.
@@ -64,6 +72,16 @@ impl Driving {
     /// Something was stored, or may have been.
     pub(crate) fn note_change(&self) {
         self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Shows what is known of the people in the rooms that this program looks at, if it is something new.
+    pub(crate) fn show_people(&self, people: People) {
+        let people = people.limited_to(&self.watched);
+        self.people.send_if_modified(|shown| {
+            let differs = *shown != people;
+            *shown = people;
+            differs
+        });
     }
 
     /// Shows the status, if it says something new.

@@ -2,13 +2,14 @@
 //! it through the profile, and its place is taken when it ends.
 
 use steadfast_net::clock::{BootClock, Instant, wall_ms};
+use steadfast_proto::ids::RoomId;
 use steadfast_proto::session::{Begin, Request};
 use steadfast_proto::time::Duration;
-use steadfast_proto::wire::RequestError;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
 use crate::driving::{Asked, Command, Driving, Ended};
 use crate::error::AskError;
+use crate::people::People;
 use crate::status::Status;
 use crate::wake;
 
@@ -40,6 +41,7 @@ struct Look {
     version: i64,
     status: Option<String>,
     answers: Vec<(u64, Answer)>,
+    people: Option<String>,
     holder: Option<u32>,
 }
 
@@ -78,11 +80,19 @@ impl<'d> Following<'d> {
         let directory = self.driving.directory.clone();
         let called = self.call.iter().map(|call| call.number);
         let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).chain(called).collect();
+        let watches = !self.driving.watched.is_empty();
         let looked = self.driving.live.run_on_disk(move |profile| -> Result<Look, ProfileError> {
             let live = profile.live();
             if let Some(lock) = DriverLock::try_take(&directory)? {
                 let status = live.status()?;
-                return Ok(Look { lock: Some(lock), version: 0, status, answers: Vec::new(), holder: None });
+                return Ok(Look {
+                    lock: Some(lock),
+                    version: 0,
+                    status,
+                    answers: Vec::new(),
+                    people: None,
+                    holder: None,
+                });
             }
             let mut answers = Vec::new();
             for number in asked {
@@ -92,7 +102,8 @@ impl<'d> Following<'d> {
                 }
             }
             let holder = DriverLock::holder(&directory)?;
-            Ok(Look { lock: None, version: profile.version()?, status: live.status()?, answers, holder })
+            let people = if watches { live.people()? } else { None };
+            Ok(Look { lock: None, version: profile.version()?, status: live.status()?, answers, people, holder })
         });
         let look = match looked.await {
             Ok(look) => look?,
@@ -119,6 +130,9 @@ impl<'d> Following<'d> {
             }
             None => {}
         }
+        let people = look.people.and_then(|json| People::of_json(&json).ok());
+        // Who does not answer knows nothing, and keeps nobody else's word.
+        self.driving.show_people(people.filter(|_| !silent).unwrap_or_default());
         if look.version != self.version {
             self.version = look.version;
             self.driving.note_change();
@@ -160,6 +174,9 @@ impl<'d> Following<'d> {
             Some(call) if !call.answered => return Ok(()),
             Some(_) | None => {}
         }
+        if !self.driving.watched.is_empty() {
+            self.say_watched(&self.driving.watched).await;
+        }
         let number = self.want(Want::Answer).await?;
         self.call = Some(Call { number, at: now, answered: false });
         Ok(())
@@ -169,15 +186,13 @@ impl<'d> Following<'d> {
         match command {
             Command::Appended => wake::call(&self.driving.directory),
             Command::Ask(request, asked) => {
-                let want = match request {
+                let want = match &request {
                     Request::Sync => Want::Sync,
-                    Request::History { room, from_sequence, to_sequence } => {
+                    &Request::History { room, from_sequence, to_sequence } => {
                         Want::History { room, from: from_sequence, to: to_sequence }
                     }
-                    Request::Members { .. } | Request::Rooms { .. } => {
-                        // The asker may have gone.
-                        return drop(asked.send(Err(RequestError::Unsupported.into())));
-                    }
+                    &Request::Members { room, after } => Want::Members { room, after },
+                    Request::Rooms { after } => Want::Rooms { after: after.clone() },
                 };
                 match self.want(want).await {
                     Ok(number) => self.asked.push((number, request, asked)),
@@ -198,8 +213,23 @@ impl<'d> Following<'d> {
                 self.driving.options.auto_login = on;
                 self.wish(Want::AutoLogin(on)).await;
             }
+            Command::Watch(rooms) => {
+                self.driving.watched = rooms;
+                self.say_watched(&self.driving.watched).await;
+                wake::call(&self.driving.directory);
+            }
+            Command::TypeIn(room) => self.wish(Want::TypeIn(room)).await,
             // Handled by the loop.
             Command::Close(_) => {}
+        }
+    }
+
+    /// Tells the process that drives which rooms this one looks at.
+    async fn say_watched(&self, rooms: &[RoomId]) {
+        let (process, rooms) = (self.driving.process, rooms.to_vec());
+        let said = self.driving.live.run_on_disk(move |profile| profile.live().set_watched(process, &rooms, wall_ms()));
+        if let Ok(Err(error)) = said.await {
+            tracing::warn!(%error, "the process that drives can't be told what is looked at");
         }
     }
 
@@ -210,7 +240,7 @@ impl<'d> Following<'d> {
     }
 
     async fn want(&self, want: Want) -> Result<u64, ProfileError> {
-        let number = self.driving.live.run_on_disk(move |profile| profile.live().ask(want, wall_ms())).await;
+        let number = self.driving.live.run_on_disk(move |profile| profile.live().ask(&want, wall_ms())).await;
         wake::call(&self.driving.directory);
         number.unwrap_or(Ok(0))
     }

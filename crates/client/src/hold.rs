@@ -1,5 +1,6 @@
 //! Holding the link: the shell of a session. It moves bytes, time and rows; the session decides.
 
+mod people;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::network::{self, NetworkWatch};
 use steadfast_net::tcp::{self, ConnectError, ConnectOptions};
-use steadfast_proto::ids::OperationId;
+use steadfast_proto::ids::{OperationId, RoomId};
 use steadfast_proto::session::{Begin, Change, Event, Load, Session, Settings, Stored};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::driving::{Asked, Command, Driving};
 use crate::error::{AskError, Failed, OpenError};
 use crate::options::Options;
+use crate::people::Answered;
 use crate::random::random;
 use crate::status::Status;
 use crate::wake::Ear;
@@ -53,7 +55,8 @@ impl Asker {
 /// What a batch became: the changes come back if they have to be tried again.
 type Applied = (Result<(Stored, Option<steadfast_proto::session::Resume>), ApplyError>, Vec<Change>);
 type Loaded = (u64, Result<(Vec<Op>, bool), ProfileError>);
-type Wants = Result<Vec<(u64, Want)>, ProfileError>;
+/// What other processes want, and the rooms whose people they look at.
+type Wants = Result<(Vec<(u64, Want)>, Vec<RoomId>), ProfileError>;
 type Connected = Result<(TcpStream, tcp::Applied), ConnectError>;
 
 pub(crate) struct Holding<'d> {
@@ -90,6 +93,13 @@ pub(crate) struct Holding<'d> {
     figures_due: bool,
     /// The status that other processes are to see next.
     untold: Arc<Mutex<Option<String>>>,
+    /// The rooms whose people other processes look at, and when they last said so.
+    others_watch: Vec<RoomId>,
+    looked_at: Instant,
+    /// Which version of what is known of people was shown.
+    people_told: Option<u64>,
+    /// What other processes are to see next of it.
+    untold_people: Arc<Mutex<Option<String>>>,
     timer: BootTimer,
     deaf_timer: BootTimer,
 }
@@ -167,10 +177,15 @@ impl<'d> Holding<'d> {
             others_see: None,
             figures_due: false,
             untold: Arc::default(),
+            others_watch: Vec::new(),
+            looked_at: BootClock::now(),
+            people_told: None,
+            untold_people: Arc::default(),
             timer: BootTimer::new().map_err(system)?,
             deaf_timer: BootTimer::new().map_err(system)?,
         };
         holding.driving.begin = Begin::Connect;
+        holding.watch_all();
         for (request, asked) in std::mem::take(&mut holding.driving.open) {
             holding.ask(request, Asker::Here(asked));
         }
@@ -255,6 +270,7 @@ impl<'d> Holding<'d> {
             }
         }
         self.publish();
+        self.publish_people();
     }
 
     fn move_bytes(
@@ -367,16 +383,14 @@ async fn joined<T>(task: &mut Option<JoinHandle<T>>) -> T {
 }
 
 /// An answer as it goes through the profile to another process, and back.
-fn text_of_answer(answer: Result<(), RequestError>) -> String {
-    answer.map_or_else(|error| (error as i32).to_string(), |()| "ok".to_owned())
+fn text_of_answer(answer: Result<Answered, RequestError>) -> String {
+    let text = answer.map(|answered| answered.to_json().unwrap_or_default());
+    text.unwrap_or_else(|error| (error as i32).to_string())
 }
 
-pub(crate) fn answer_of_text(text: &str) -> Result<(), AskError> {
-    match text {
-        "ok" => Ok(()),
-        code => {
-            let error = code.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
-            Err(AskError::of(error.unwrap_or(RequestError::Unspecified)))
-        }
-    }
+pub(crate) fn answer_of_text(text: &str) -> Result<Answered, AskError> {
+    Answered::of_json(text).map_err(|_| {
+        let error = text.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
+        AskError::of(error.unwrap_or(RequestError::Unspecified))
+    })
 }

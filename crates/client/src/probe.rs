@@ -38,7 +38,7 @@ impl<'p> Probe<'p> {
     /// Gives an order to the holder, and waits up to a second for it to have carried it out; whether it has. If it has
     /// not, the order is taken back.
     pub(crate) async fn order(mut self, order: Want) -> Result<bool, OrderError> {
-        let number = self.run(move |profile| profile.live().ask(order, wall_ms())).await?;
+        let number = self.run(move |profile| profile.live().ask(&order, wall_ms())).await?;
         // Wants are served in their order: whoever has answered this one has done what was asked before it.
         let done = self.answers().await;
         if done != Ok(true) {
@@ -69,7 +69,7 @@ impl<'p> Probe<'p> {
     }
 
     async fn ask(&self) -> Result<u64, OrderError> {
-        let number = self.run(|profile| profile.live().ask(Want::Answer, wall_ms())).await?;
+        let number = self.run(|profile| profile.live().ask(&Want::Answer, wall_ms())).await?;
         wake::call(self.directory);
         Ok(number)
     }
@@ -125,7 +125,7 @@ mod tests {
                 }
                 tokio::task::yield_now().await;
             };
-            assert_eq!(wants.iter().map(|&(_, want)| want).collect::<Vec<_>>(), [Want::Answer]);
+            assert_eq!(wants.iter().map(|(_, want)| want).collect::<Vec<_>>(), [&Want::Answer]);
             holding.live().answer(wants[0].0, "").expect("answered");
             wants[0].0
         };

@@ -239,7 +239,7 @@ impl Room {
     pub async fn fetch(&self, from: u64, to: u64) -> Result<(), AskError> {
         let named = self.named.clone();
         let room = self.client.reader().read(move |profile| named.find(profile)).await?.ok_or(AskError::NoSuchRoom)?;
-        self.client.ask(Request::History { room: room.room, from_sequence: from, to_sequence: to }).await
+        self.client.ask(Request::History { room: room.room, from_sequence: from, to_sequence: to }).await.map(|_| ())
     }
 
     /// Up to which room sequence this profile printed the room, as a program that prints noted it with
@@ -262,6 +262,15 @@ impl Room {
     /// The profile can't be written, or the client was closed.
     pub async fn set_printed_up_to(&self, sequence: u64) -> Result<(), StoreError> {
         self.read((), move |profile, room| profile.set_printed(room, sequence)).await
+    }
+
+    /// Its id, as far as this device knows it.
+    pub(crate) async fn id(&self) -> Result<Option<RoomId>, StoreError> {
+        self.read(None, |_, room| Ok(Some(room))).await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Runs something on the profile for this room; `unknown` where this device does not know it.

@@ -11,10 +11,12 @@ use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, ProfileError, Want};
 
+use super::people::WATCHED_MS;
 use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, Wants, connect, text_of_answer};
 use crate::driving::Command;
 use crate::error::AskError;
 use crate::flight::Flight;
+use crate::people::Answered;
 use crate::random::random;
 use crate::status::{STORING_TOLD, State as LineState, Status};
 
@@ -33,7 +35,7 @@ impl Holding<'_> {
             Event::StatusChanged => {}
             Event::Answered { number, result } => {
                 self.driving.note_change();
-                self.answer(number, result.map(|_| ()));
+                self.answer(number, result.map(Answered::from));
             }
             Event::Recorded(flight) => self.keep_flight(&flight),
             Event::NeedDevice => match (random(), random()) {
@@ -53,6 +55,8 @@ impl Holding<'_> {
             Command::LogIn => self.session.log_in(),
             Command::Reconnect(on) => self.set_reconnect(on),
             Command::AutoLogin(on) => self.set_auto_login(on),
+            Command::Watch(rooms) => self.watch(rooms),
+            Command::TypeIn(room) => self.type_in(room),
             // Handled by the loop.
             Command::Close(_) => {}
         }
@@ -84,7 +88,12 @@ impl Holding<'_> {
             return;
         }
         let since = wall_ms().saturating_sub(STALE_MS);
-        self.looking = Some(self.driving.live.start_on_disk(move |profile| profile.live().take_wants(since)));
+        self.looked_at = BootClock::now();
+        let watched_since = wall_ms().saturating_sub(WATCHED_MS);
+        self.looking = Some(self.driving.live.start_on_disk(move |profile| {
+            let live = profile.live();
+            Ok((live.take_wants(since)?, live.watched(watched_since)?))
+        }));
     }
 
     pub(super) fn handle_wants(&mut self, wants: Wants) {
@@ -92,7 +101,10 @@ impl Holding<'_> {
             self.look_for_wants();
         }
         let wants = match wants {
-            Ok(wants) => wants,
+            Ok((wants, watched)) => {
+                self.watch_for_others(watched);
+                wants
+            }
             Err(error) => return tracing::warn!(%error, "wishes of other processes can't be read"),
         };
         for (number, want) in wants {
@@ -104,7 +116,10 @@ impl Holding<'_> {
                 Want::LogIn => self.session.log_in(),
                 Want::Reconnect(on) => self.set_reconnect(on),
                 Want::AutoLogin(on) => self.set_auto_login(on),
-                Want::Answer => self.tell(number, Ok(())),
+                Want::Answer => self.tell(number, Ok(Answered::Stored)),
+                Want::TypeIn(room) => self.type_in(room),
+                Want::Members { room, after } => self.ask(Request::Members { room, after }, there),
+                Want::Rooms { after } => self.ask(Request::Rooms { after }, there),
                 Want::Sync => self.ask(Request::Sync, there),
                 Want::History { room, from, to } => {
                     self.ask(Request::History { room, from_sequence: from, to_sequence: to }, there);
@@ -225,13 +240,13 @@ impl Holding<'_> {
         ended && matches!(status.cause, Some(Cause::Silent { .. } | Cause::HandshakeTimedOut))
     }
 
-    fn answer(&mut self, number: u32, result: Result<(), RequestError>) {
+    fn answer(&mut self, number: u32, result: Result<Answered, RequestError>) {
         if let Some(asker) = self.asked.remove(&number) {
             self.reply(asker, result);
         }
     }
 
-    fn reply(&self, asker: Asker, result: Result<(), RequestError>) {
+    fn reply(&self, asker: Asker, result: Result<Answered, RequestError>) {
         match asker {
             // The asker may have gone.
             Asker::Here(asked) => drop(asked.send(result.map_err(AskError::of))),
@@ -239,7 +254,7 @@ impl Holding<'_> {
         }
     }
 
-    fn tell(&self, want: u64, result: Result<(), RequestError>) {
+    fn tell(&self, want: u64, result: Result<Answered, RequestError>) {
         let text = text_of_answer(result);
         drop(self.driving.live.start_on_disk(move |profile| {
             if let Err(error) = profile.live().answer(want, &text) {

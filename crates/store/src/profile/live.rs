@@ -110,6 +110,41 @@ impl Live {
         Ok(flights)
     }
 
+    /// The rooms whose people a process looks at, which does not drive. Counts as long as it is said again.
+    pub fn set_watched(&self, process: u64, rooms: &[RoomId], at_ms: u64) -> Result<(), ProfileError> {
+        let process = to_row(process);
+        if rooms.is_empty() {
+            self.connection.prepare_cached("DELETE FROM watches WHERE process = ?")?.execute([process])?;
+        } else {
+            let bytes: Vec<u8> = rooms.iter().flat_map(|room| room.0.to_le_bytes()).collect();
+            self.connection
+                .prepare_cached("INSERT OR REPLACE INTO watches (process, rooms, at_ms) VALUES (?, ?, ?)")?
+                .execute(params![process, bytes, to_row(at_ms)])?;
+        }
+        Ok(())
+    }
+
+    /// The rooms whose people other processes look at, as they said since then; what is older is removed.
+    pub fn watched(&self, since_ms: u64) -> Result<Vec<RoomId>, ProfileError> {
+        self.connection.prepare_cached("DELETE FROM watches WHERE at_ms < ?")?.execute([to_row(since_ms)])?;
+        let mut statement = self.connection.prepare_cached("SELECT rooms FROM watches ORDER BY process")?;
+        let said = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<Vec<u8>>>>()?;
+        let rooms = said.iter().flat_map(|bytes| bytes.as_chunks::<8>().0);
+        Ok(rooms.map(|bytes| RoomId(u64::from_le_bytes(*bytes))).collect())
+    }
+
+    /// What the process that drives knows of the people in those rooms (JSON).
+    pub fn set_people(&self, json: &str) -> Result<(), ProfileError> {
+        self.connection.prepare_cached("INSERT OR REPLACE INTO people (one, json) VALUES (1, ?)")?.execute([json])?;
+        Ok(())
+    }
+
+    /// What the last driver said of them.
+    pub fn people(&self) -> Result<Option<String>, ProfileError> {
+        let mut statement = self.connection.prepare_cached("SELECT json FROM people")?;
+        Ok(statement.query_row([], |row| row.get(0)).optional()?)
+    }
+
     pub(super) fn version(&self) -> Result<i64, ProfileError> {
         Ok(data_version(&self.connection)?)
     }
@@ -147,9 +182,23 @@ fn open(path: &Path) -> Result<Connection, SqliteError> {
         Stamp { .. } => return Err(damaged()),
     }
     transaction.execute_batch(FLIGHTS)?;
+    add_people(&transaction)?;
     transaction.execute_batch(reading::TABLE)?;
     transaction.commit()?;
     Ok(connection)
+}
+
+/// Younger than the format, like the flights.
+fn add_people(connection: &Connection) -> Result<(), SqliteError> {
+    let wants: Vec<String> = connection
+        .prepare("SELECT name FROM pragma_table_info('wants')")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    if !wants.iter().any(|column| column == "text") {
+        connection.execute_batch("ALTER TABLE wants ADD COLUMN text TEXT")?;
+    }
+    connection.execute_batch(PEOPLE)?;
+    Ok(())
 }
 
 fn damaged() -> SqliteError {
@@ -204,5 +253,18 @@ CREATE TABLE IF NOT EXISTS flights (
     link    INTEGER NOT NULL,
     json    TEXT NOT NULL,
     UNIQUE (process, link)
+);
+";
+
+/// `watches.rooms` are ids of eight bytes each, lowest first.
+const PEOPLE: &str = "
+CREATE TABLE IF NOT EXISTS people (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    json TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS watches (
+    process INTEGER PRIMARY KEY,
+    rooms   BLOB NOT NULL,
+    at_ms   INTEGER NOT NULL
 );
 ";

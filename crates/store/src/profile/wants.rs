@@ -2,7 +2,7 @@
 //! asked. A row that goes unanswered is seen to be gone: nobody waits for an answer that can't come.
 
 use rusqlite::{OptionalExtension, Row, params};
-use steadfast_proto::ids::RoomId;
+use steadfast_proto::ids::{AccountId, RoomId};
 
 use super::error::ProfileError;
 use super::live::Live;
@@ -10,12 +10,11 @@ use super::number::{from_row, to_row};
 
 /// Rows that are kept, answered or not.
 const WANTS_MAX: i64 = 1_000;
-/// From this kind on they are orders, and so are the first three: nobody waits for an answer, and they are of their
-/// moment.
-const KIND_ORDER_MIN: i64 = 7;
+/// Somebody waits for an answer to these. The others are orders, and of their moment.
+const IS_QUESTION: &str = "(kind BETWEEN 4 AND 6 OR kind BETWEEN 11 AND 12)";
 
 /// Something that only the process that drives can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Want {
     /// Connect now, without waiting out the backoff.
     TryNow,
@@ -42,6 +41,20 @@ pub enum Want {
         /// The last one.
         to: u64,
     },
+    /// Say that the user is typing in this room.
+    TypeIn(RoomId),
+    /// Ask the server who is a member of a room.
+    Members {
+        /// The room.
+        room: RoomId,
+        /// In order of account, behind this one.
+        after: AccountId,
+    },
+    /// Ask the server which public rooms there are.
+    Rooms {
+        /// In order of name, behind this one.
+        after: String,
+    },
 }
 
 /// What became of a want.
@@ -61,34 +74,39 @@ impl Live {
     /// [forgotten](Live::forget).
     ///
     /// The last 1,000 wants are kept. Answered ones and orders, which have no answer, go first.
-    pub fn ask(&self, want: Want, at_ms: u64) -> Result<u64, ProfileError> {
+    pub fn ask(&self, want: &Want, at_ms: u64) -> Result<u64, ProfileError> {
         let nothing = (None, None, None);
-        let (kind, (room, from, to)) = match want {
-            Want::TryNow => (1, nothing),
-            Want::Stop => (2, nothing),
-            Want::Resume => (3, nothing),
-            Want::Sync => (4, nothing),
-            Want::History { room, from, to } => (5, (Some(to_row(room.0)), Some(to_row(from)), Some(to_row(to)))),
-            Want::Answer => (6, nothing),
-            Want::LogIn => (7, nothing),
-            Want::Reconnect(on) => (8, (None, Some(i64::from(on)), None)),
-            Want::AutoLogin(on) => (9, (None, Some(i64::from(on)), None)),
+        let (kind, (room, from, to), text) = match want {
+            Want::TryNow => (1, nothing, None),
+            Want::Stop => (2, nothing, None),
+            Want::Resume => (3, nothing, None),
+            Want::Sync => (4, nothing, None),
+            Want::History { room, from, to } => {
+                (5, (Some(to_row(room.0)), Some(to_row(*from)), Some(to_row(*to))), None)
+            }
+            Want::Answer => (6, nothing, None),
+            Want::LogIn => (7, nothing, None),
+            Want::Reconnect(on) => (8, (None, Some(i64::from(*on)), None), None),
+            Want::AutoLogin(on) => (9, (None, Some(i64::from(*on)), None), None),
+            Want::TypeIn(room) => (10, (Some(to_row(room.0)), None, None), None),
+            Want::Members { room, after } => (11, (Some(to_row(room.0)), Some(to_row(after.0)), None), None),
+            Want::Rooms { after } => (12, nothing, Some(after)),
         };
         let number: i64 = self
             .connection
             .prepare_cached(
-                "INSERT INTO wants (kind, room, from_sequence, to_sequence, asked_at_ms) VALUES (?, ?, ?, ?, ?)
-                 RETURNING number",
+                "INSERT INTO wants (kind, room, from_sequence, to_sequence, asked_at_ms, text)
+                 VALUES (?, ?, ?, ?, ?, ?) RETURNING number",
             )?
-            .query_row(params![kind, room, from, to, to_row(at_ms)], |row| row.get(0))?;
+            .query_row(params![kind, room, from, to, to_row(at_ms), text], |row| row.get(0))?;
         self.connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "DELETE FROM wants WHERE number IN (
                      SELECT number FROM wants WHERE number <> ?1
-                     ORDER BY answer IS NULL AND kind BETWEEN 4 AND ?2 - 1, number
-                     LIMIT max((SELECT count(*) FROM wants) - ?3, 0))",
-            )?
-            .execute([number, KIND_ORDER_MIN, WANTS_MAX])?;
+                     ORDER BY answer IS NULL AND {IS_QUESTION}, number
+                     LIMIT max((SELECT count(*) FROM wants) - ?2, 0))"
+            ))?
+            .execute([number, WANTS_MAX])?;
         Ok(from_row(number))
     }
 
@@ -97,10 +115,11 @@ impl Live {
     /// others somebody may wait, however long it takes.
     pub fn take_wants(&self, since_ms: u64) -> Result<Vec<(u64, Want)>, ProfileError> {
         self.connection
-            .prepare_cached("DELETE FROM wants WHERE NOT taken AND kind NOT BETWEEN 4 AND ? - 1 AND asked_at_ms < ?")?
-            .execute([KIND_ORDER_MIN, to_row(since_ms)])?;
+            .prepare_cached(&format!("DELETE FROM wants WHERE NOT taken AND NOT {IS_QUESTION} AND asked_at_ms < ?"))?
+            .execute([to_row(since_ms)])?;
         let mut statement = self.connection.prepare_cached(
-            "UPDATE wants SET taken = 1 WHERE NOT taken RETURNING number, kind, room, from_sequence, to_sequence",
+            "UPDATE wants SET taken = 1 WHERE NOT taken
+             RETURNING number, kind, room, from_sequence, to_sequence, text",
         )?;
         let mut rows = statement.query([])?;
         let mut wants = Vec::new();
@@ -111,9 +130,7 @@ impl Live {
             }
         }
         // An order is of its moment: carried out now, or never; not by whoever drives next.
-        self.connection
-            .prepare_cached("DELETE FROM wants WHERE taken AND kind NOT BETWEEN 4 AND ? - 1")?
-            .execute([KIND_ORDER_MIN])?;
+        self.connection.prepare_cached(&format!("DELETE FROM wants WHERE taken AND NOT {IS_QUESTION}"))?.execute([])?;
         wants.sort_unstable_by_key(|(number, _)| *number);
         Ok(wants)
     }
@@ -152,7 +169,7 @@ impl Live {
 }
 
 impl Want {
-    /// Reads `number, kind, room, from_sequence, to_sequence`; nothing if the kind is not known.
+    /// Reads `number, kind, room, from_sequence, to_sequence, text`; nothing if the kind is not known.
     fn read(row: &Row<'_>) -> Result<Option<Want>, ProfileError> {
         let number = |column: usize| row.get::<_, i64>(column).map(from_row);
         Ok(Some(match row.get::<_, i64>(1)? {
@@ -165,6 +182,9 @@ impl Want {
             8 => Want::Reconnect(number(3)? != 0),
             9 => Want::AutoLogin(number(3)? != 0),
             5 => Want::History { room: RoomId(number(2)?), from: number(3)?, to: number(4)? },
+            10 => Want::TypeIn(RoomId(number(2)?)),
+            11 => Want::Members { room: RoomId(number(2)?), after: AccountId(number(3)?) },
+            12 => Want::Rooms { after: row.get(5)? },
             _ => return Ok(None),
         }))
     }

@@ -14,8 +14,8 @@ fn what_one_process_asks_another_takes_once_and_answers() {
     let (dir, driver) = new_profile();
     let asking = open_in(dir.path());
     let history = Want::History { room: LOBBY, from: 3, to: 9 };
-    let first = asking.live().ask(history, 100).expect("asked");
-    let second = asking.live().ask(Want::TryNow, 101).expect("asked");
+    let first = asking.live().ask(&history, 100).expect("asked");
+    let second = asking.live().ask(&Want::TryNow, 101).expect("asked");
     assert_eq!(driver.live().take_wants(0), Ok(vec![(first, history), (second, Want::TryNow)]));
     assert_eq!(driver.live().take_wants(0), Ok(vec![]));
     assert_eq!(asking.live().answered(first), Ok(Answer::Waiting));
@@ -29,7 +29,7 @@ fn what_one_process_asks_another_takes_once_and_answers() {
 fn a_new_driver_takes_what_the_one_before_it_left_unanswered() {
     let (_dir, profile) = new_profile();
     let live = profile.live();
-    let (first, second) = (live.ask(Want::Sync, 100).expect("asked"), live.ask(Want::Answer, 100).expect("asked"));
+    let (first, second) = (live.ask(&Want::Sync, 100).expect("asked"), live.ask(&Want::Answer, 100).expect("asked"));
     live.take_wants(0).expect("taken");
     live.answer(first, "done").expect("answered");
     live.release_wants().expect("released");
@@ -40,7 +40,7 @@ fn a_new_driver_takes_what_the_one_before_it_left_unanswered() {
 fn an_order_that_was_taken_is_not_carried_out_again_by_the_next_driver() {
     let (_dir, profile) = new_profile();
     let live = profile.live();
-    let stop = live.ask(Want::Stop, 100).expect("asked");
+    let stop = live.ask(&Want::Stop, 100).expect("asked");
     assert_eq!(live.take_wants(0), Ok(vec![(stop, Want::Stop)]));
     live.release_wants().expect("released");
     assert_eq!(live.take_wants(0), Ok(vec![]));
@@ -52,17 +52,19 @@ fn a_want_of_a_kind_that_only_a_newer_program_knows_hides_no_other() {
     let live = profile.live();
     let strange = "INSERT INTO wants (kind, asked_at_ms) VALUES (99, 100)";
     live.connection.execute(strange, []).expect("asked");
-    let sync = live.ask(Want::Sync, 100).expect("asked");
+    let sync = live.ask(&Want::Sync, 100).expect("asked");
     assert_eq!(live.take_wants(0), Ok(vec![(sync, Want::Sync)]));
 }
 
 #[test]
 fn orders_of_long_ago_are_passed_over_and_removed() {
     let (_dir, profile) = new_profile();
-    let orders = [Want::TryNow, Want::Stop, Want::Resume, Want::LogIn, Want::Reconnect(false), Want::AutoLogin(true)];
-    let old = orders.map(|want| profile.live().ask(want, 100).expect("asked"));
-    let fresh = orders.map(|want| (profile.live().ask(want, 200).expect("asked"), want));
-    assert_eq!(profile.live().take_wants(150), Ok(fresh.to_vec()));
+    let switches = [Want::LogIn, Want::Reconnect(false), Want::AutoLogin(true), Want::TypeIn(LOBBY)];
+    let orders = [&[Want::TryNow, Want::Stop, Want::Resume][..], &switches].concat();
+    let live = profile.live();
+    let old: Vec<u64> = orders.iter().map(|want| live.ask(want, 100).expect("asked")).collect();
+    let fresh = orders.iter().map(|want| (live.ask(want, 200).expect("asked"), want.clone())).collect();
+    assert_eq!(live.take_wants(150), Ok(fresh));
     assert!(old.iter().all(|&number| profile.live().answered(number) == Ok(Answer::Gone)));
     assert_eq!(profile.live().take_wants(0), Ok(vec![]));
 }
@@ -71,20 +73,22 @@ fn orders_of_long_ago_are_passed_over_and_removed() {
 fn a_question_is_taken_however_long_ago_it_was_asked() {
     let (_dir, profile) = new_profile();
     let live = profile.live();
-    let questions = [Want::Sync, Want::Answer, Want::History { room: LOBBY, from: 1, to: 2 }];
-    let asked = questions.map(|want| (live.ask(want, 100).expect("asked"), want));
-    assert_eq!(live.take_wants(1_000_000), Ok(asked.to_vec()));
+    let pages = [Want::History { room: LOBBY, from: 1, to: 2 }, Want::Members { room: LOBBY, after: AccountId(7) }];
+    let rooms = Want::Rooms { after: "attic".to_owned() };
+    let questions = [&[Want::Sync, Want::Answer, rooms][..], &pages].concat();
+    let asked = questions.iter().map(|want| (live.ask(want, 100).expect("asked"), want.clone())).collect();
+    assert_eq!(live.take_wants(1_000_000), Ok(asked));
 }
 
 #[test]
 fn a_question_outlasts_a_thousand_that_came_after_it_and_were_answered() {
     let (_dir, profile) = new_profile();
     let live = profile.live();
-    let waiting = live.ask(Want::Sync, 100).expect("asked");
-    let answered = live.ask(Want::Answer, 100).expect("asked");
+    let waiting = live.ask(&Want::Sync, 100).expect("asked");
+    let answered = live.ask(&Want::Answer, 100).expect("asked");
     live.answer(answered, "here").expect("answered");
     for _ in 0..1_100 {
-        live.ask(Want::TryNow, 100).expect("asked");
+        live.ask(&Want::TryNow, 100).expect("asked");
     }
     assert_eq!(live.answered(waiting), Ok(Answer::Waiting));
     assert_eq!(live.answered(answered), Ok(Answer::Gone));
@@ -95,10 +99,10 @@ fn a_question_outlasts_a_thousand_that_came_after_it_and_were_answered() {
 fn of_too_many_questions_the_oldest_are_gone_and_the_newest_want_never_is() {
     let (_dir, profile) = new_profile();
     let live = profile.live();
-    let asked: Vec<u64> = (0..1_001).map(|_| live.ask(Want::Sync, 100).expect("asked")).collect();
+    let asked: Vec<u64> = (0..1_001).map(|_| live.ask(&Want::Sync, 100).expect("asked")).collect();
     assert_eq!(live.answered(asked[0]), Ok(Answer::Gone));
     assert_eq!(live.answered(asked[1]), Ok(Answer::Waiting));
-    let order = live.ask(Want::Stop, 100).expect("asked");
+    let order = live.ask(&Want::Stop, 100).expect("asked");
     assert_eq!(live.answered(order), Ok(Answer::Waiting));
     assert_eq!(live.answered(asked[1]), Ok(Answer::Gone));
 }
@@ -117,6 +121,35 @@ fn the_last_hundred_links_are_kept_and_what_is_known_of_one_replaces_what_was() 
     let flights = open_in(dir.path()).live().flights(usize::MAX).expect("flights");
     assert_eq!((flights.len(), flights[0].link), (100, 22));
     assert_eq!(profile.live().flights(3), Ok(vec![lost, row(120, "{}"), other]));
+}
+
+#[test]
+fn what_processes_watch_counts_as_long_as_they_say_it_again() {
+    let (dir, profile) = new_profile();
+    let other = open_in(dir.path());
+    let (attic, zoo) = (RoomId(7), RoomId(u64::MAX));
+    other.live().set_watched(1, &[LOBBY, attic], 100).expect("said");
+    other.live().set_watched(2, &[zoo], 150).expect("said");
+    assert_eq!(profile.live().watched(100), Ok(vec![LOBBY, attic, zoo]));
+    assert_eq!(profile.live().watched(101), Ok(vec![zoo]));
+    other.live().set_watched(1, &[attic], 200).expect("said");
+    other.live().set_watched(2, &[], 200).expect("said");
+    assert_eq!(profile.live().watched(101), Ok(vec![attic]));
+}
+
+#[test]
+fn a_live_database_of_a_program_that_knew_of_no_people_is_gone_on_with() {
+    let (dir, profile) = new_profile();
+    let as_it_was = "DROP TABLE people; DROP TABLE watches; ALTER TABLE wants DROP COLUMN text";
+    profile.live().connection.execute_batch(as_it_was).expect("as it was then");
+    profile.live().set_status("{}").expect("set");
+    drop(profile);
+    let again = open_in(dir.path());
+    let rooms = Want::Rooms { after: "attic".to_owned() };
+    let number = again.live().ask(&rooms, 100).expect("asked");
+    assert_eq!(again.live().take_wants(0), Ok(vec![(number, rooms)]));
+    again.live().set_people("[]").expect("said");
+    assert_eq!((again.live().people(), again.live().status()), (Ok(Some("[]".to_owned())), Ok(Some("{}".to_owned()))));
 }
 
 #[test]
