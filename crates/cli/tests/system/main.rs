@@ -19,6 +19,7 @@ mod limits;
 mod line_cut;
 mod line_cut_often;
 mod network_change;
+mod people;
 mod reading;
 mod reconnecting;
 mod restart_under_load;
