@@ -20,7 +20,8 @@ pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<()
         Ok(kept) => kept,
         Err(error) => return Err(Failure::Io { doing: format!("reading {KEPT} ({ACCEPT})"), error }),
     };
-    let findings = differences(&kept, &surface);
+    let mut findings = beyond_reach(&surface);
+    findings.extend(differences(&kept, &surface));
     notes.push(format!("the library's public surface has {} lines", surface.lines().count()));
     if findings.is_empty() { Ok(()) } else { Err(Failure::Findings(findings)) }
 }
@@ -53,6 +54,14 @@ fn surface(workspace: &Workspace, lock: Lock) -> Result<String, Failure> {
     workspace.capture(&mut print)
 }
 
+/// The types that signatures name and nobody outside could.
+fn beyond_reach(surface: &str) -> Vec<String> {
+    let paths = surface.lines().filter_map(|line| line.strip_prefix("beyond reach: "));
+    paths
+        .map(|path| format!("the surface names {path}, which the library does not export: export or hide it"))
+        .collect()
+}
+
 /// What is gone and what is new, a line each.
 fn differences(kept: &str, surface: &str) -> Vec<String> {
     let missing_in = |other: &str, line: &&str| !other.lines().any(|found| found == *line);
@@ -78,6 +87,12 @@ mod tests {
         let found = differences("pub fn a()\npub fn b()\n", "pub fn b()\npub fn c()\n");
         assert_eq!(found[..2], ["gone: pub fn a()", "new:  pub fn c()"]);
         assert!(found[2].contains("--write"));
+    }
+
+    #[test]
+    fn a_type_that_nobody_outside_could_name_is_a_finding() {
+        assert_eq!(beyond_reach("pub fn a(b::C)\npub struct d\n"), Vec::<String>::new());
+        assert_eq!(beyond_reach("pub fn a(b::C)\nbeyond reach: b::C\n").len(), 1);
     }
 
     #[test]
