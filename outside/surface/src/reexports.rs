@@ -42,7 +42,9 @@ impl Reexports {
 
     /// The name of this path or of what it is a part of, the part behind it kept.
     fn known_as(&self, path: &str) -> Option<String> {
-        let ends = path.match_indices("::").map(|(at, _)| at).chain([path.len()]);
+        // The colon before a type.
+        let whole = path.trim_end_matches(':').len();
+        let ends = path.match_indices("::").map(|(at, _)| at).chain([whole]);
         let known = ends.filter_map(|end| Some((end, self.names.get(&path[..end])?))).last();
         known.map(|(end, name)| format!("{name}{}", &path[end..]))
     }
@@ -92,6 +94,7 @@ mod tests {
         assert_eq!(reexports().rename(line), "pub fn lib::Status::cause(&self) -> Option<lib::Cause>");
         assert_eq!(reexports().rename("pub core::line::Cause::Reset"), "pub lib::Cause::Reset");
         assert_eq!(reexports().rename("core::line::Causes"), "core::line::Causes");
+        assert_eq!(reexports().rename("pub const core::line::Cause: u8"), "pub const lib::Cause: u8");
     }
 
     #[test]

@@ -46,7 +46,10 @@ pub fn render(own: &[String], theirs: &[String], reexports: &Reexports) -> Strin
     let renamed = |line: &String| reexports.rename(line);
     // That it is exported is seen by its own lines.
     let own = own.iter().filter(|line| !line.starts_with("pub use "));
-    let lines: Vec<String> = own.map(renamed).chain(about_exported.map(renamed)).collect();
+    let mut lines: Vec<String> = own.map(renamed).chain(about_exported.map(renamed)).collect();
+    // A conversion between two types stands at both.
+    let mut seen = BTreeSet::new();
+    lines.retain(|line| !line.starts_with("impl ") || seen.insert(line.clone()));
     let beyond: BTreeSet<&str> =
         lines.iter().flat_map(|line| pieces(line)).filter(|path| path.starts_with("steadfast_")).collect();
     let beyond = beyond.iter().map(|path| format!("beyond reach: {path}"));
@@ -77,6 +80,13 @@ mod tests {
         let left_out = [5, 8, 9, 11];
         let kept = items.iter().enumerate().filter(|(at, _)| !left_out.contains(at)).map(|(_, line)| *line);
         assert_eq!(telling(items.iter().map(ToString::to_string)), kept.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_conversion_that_stands_at_both_types_is_told_once() {
+        let own = ["pub struct a::B", "impl a::From<a::C> for a::B", "pub struct a::C", "impl a::From<a::C> for a::B"];
+        let text = render(&own.map(str::to_owned), &[], &Reexports::default());
+        assert_eq!(text, "pub struct a::B\nimpl a::From<a::C> for a::B\npub struct a::C\n");
     }
 
     #[test]
