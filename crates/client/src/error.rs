@@ -66,9 +66,9 @@ impl ProfileError {
             store::ProfileError::Newer { .. } => ProfileFault::Newer,
             store::ProfileError::Foreign { .. } => ProfileFault::Foreign,
             // One that is full is located, and says so, wherever the directory is known.
-            store::ProfileError::Sqlite(_) if self.0.is_passing() => ProfileFault::Busy,
+            store::ProfileError::Database { .. } if self.0.is_passing() => ProfileFault::Busy,
             store::ProfileError::Io { .. } if self.0.is_passing() => ProfileFault::DiskFull,
-            store::ProfileError::Sqlite(_) | store::ProfileError::Io { .. } => ProfileFault::Other,
+            store::ProfileError::Database { .. } | store::ProfileError::Io { .. } => ProfileFault::Other,
         }
     }
 
@@ -157,6 +157,13 @@ pub enum SendError {
         /// The number under the key.
         number: u64,
     },
+    /// The caller's: a client in memory keeps as many lines by key as it has room for, since one that it forgot could be
+    /// stored twice. Use a profile on a disk, or send without keys.
+    #[error("{lines} lines are kept by key, and memory has no room for more: use a profile on a disk")]
+    KeysFull {
+        /// Lines that are kept.
+        lines: u64,
+    },
     /// The caller's: the operation needs a room that this device is in, or has queued to enter.
     #[error("this device is not in the room {name:?}: enter it first")]
     NotInRoom {
@@ -181,7 +188,7 @@ impl SendError {
             Self::Full { .. } | Self::System(_) => true,
             Self::Profile(error) => error.is_passing(),
             Self::TooLarge { .. } | Self::NameInvalid { .. } | Self::KeyMismatch { .. } => false,
-            Self::NotInRoom { .. } | Self::Closed(_) => false,
+            Self::KeysFull { .. } | Self::NotInRoom { .. } | Self::Closed(_) => false,
         }
     }
 }
@@ -192,6 +199,7 @@ impl SendError {
             AppendError::Full { rows, bytes } => Self::Full { operations: rows, bytes },
             AppendError::TooLarge { index, bytes } => Self::TooLarge { index, bytes },
             AppendError::NameInvalid { index, name, error } => Self::NameInvalid { index, name, error },
+            AppendError::KeysFull { lines } => Self::KeysFull { lines },
             AppendError::KeyMismatch { line } => Self::KeyMismatch { number: line },
             AppendError::NotInRoom { name } => Self::NotInRoom { name },
             AppendError::UnknownOperation { by } => Self::NotInRoom { name: by.to_string() },

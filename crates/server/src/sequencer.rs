@@ -13,7 +13,7 @@ use steadfast_net::clock::wall_ms;
 use steadfast_proto::hub::{Answer, Changes, Hub, State};
 use steadfast_proto::ids::{AccountId, LogId, Term};
 use steadfast_proto::wire::{Hold, HoldCause, Refusal};
-use steadfast_store::SqliteErrorKind;
+use steadfast_store::DatabaseErrorKind;
 use steadfast_store::server::{CommitError, Store};
 use tokio::sync::watch;
 
@@ -163,7 +163,7 @@ impl Run {
                     return Ok(());
                 }
                 // Another program holds the log, a backup say: it will be done.
-                Err(CommitError::Other(error)) if error.kind() == SqliteErrorKind::Busy => {
+                Err(CommitError::Other(error)) if error.kind() == DatabaseErrorKind::Busy => {
                     tracing::warn!(%error, "the log is held by another program: operations wait");
                     answer_held(decided, HoldCause::Overloaded, DISK_FULL_RETRY_MS);
                     return Ok(());

@@ -1,8 +1,15 @@
-//! What Steadfast keeps on disk. `server` holds the server's log and state, `profile` a client's outbox, place and
-//! messages. Both are blocking: the shells call them from threads of their own.
+//! What Steadfast keeps. `server` holds the server's log and state on a disk, `profile` a client's outbox, place and
+//! messages, on a disk or in memory. All of it is blocking: the shells call it from threads of their own.
+//!
+//! Without the feature `sqlite` nothing is on a disk: there is no `server`, and profiles are in memory only.
 
+mod database;
 pub mod profile;
+#[cfg(feature = "sqlite")]
 pub mod server;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use sqlite::{SqliteError, SqliteErrorKind};
+pub use database::DatabaseErrorKind;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteError;

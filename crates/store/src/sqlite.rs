@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, ffi};
 
-/// How long a statement waits for a lock of another connection before it fails as [`SqliteErrorKind::Busy`].
+use crate::database::DatabaseErrorKind;
+
+/// How long a statement waits for a lock of another connection before it fails as [`DatabaseErrorKind::Busy`].
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The write-ahead log is copied back once it has this many pages of 4 KiB.
 const WAL_AUTOCHECKPOINT_PAGES: i64 = 4_000;
@@ -67,7 +69,7 @@ fn immutable_uri(path: &Path) -> OsString {
 }
 
 /// Moves all that is in the write-ahead log into the database and syncs that; the log's file stays to be used again.
-/// Waits for readers of what is older, as long as for any lock, and fails as [`SqliteErrorKind::Busy`] where anything
+/// Waits for readers of what is older, as long as for any lock, and fails as [`DatabaseErrorKind::Busy`] where anything
 /// is left, or another connection is at it already: that its sync will succeed can't be known.
 ///
 /// Nobody may write meanwhile: beside a writer SQLite moves the pages without syncing the database.
@@ -82,8 +84,8 @@ pub(crate) fn checkpoint(connection: &Connection) -> Result<(), SqliteError> {
     Ok(())
 }
 
-/// Whether `directory` takes no byte more, as far as a write tells. For [`SqliteErrorKind::WriteFailed`]: SQLite knows
-/// a full device (ENOSPC), but a quota that is used up (EDQUOT) looks to it like a broken one.
+/// Whether `directory` takes no byte more, as far as a write tells. For [`DatabaseErrorKind::WriteFailed`]: SQLite
+/// knows a full device (ENOSPC), but a quota that is used up (EDQUOT) looks to it like a broken one.
 pub(crate) fn has_no_room(directory: &Path) -> bool {
     let path = directory.join("probe");
     let written = std::fs::write(&path, [0; PROBE_BYTES]);
@@ -122,36 +124,17 @@ impl Stamp {
 #[error("{0}")]
 pub struct SqliteError(Arc<rusqlite::Error>);
 
-/// What an error of SQLite means to a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SqliteErrorKind {
-    /// No room on the device. The transaction is rolled back; trying again later is right.
-    Full,
-    /// A sync failed. What is on the disk is unknown and a second sync would not tell: acknowledge nothing, stop.
-    SyncFailed,
-    /// A write failed. The transaction is rolled back. The device is broken, or a quota is used up.
-    WriteFailed,
-    /// The file, its directory or the file system takes no writes from this process.
-    ReadOnly,
-    /// The file is no database, a damaged one, or one whose rows are not of the types that we write.
-    Corrupt,
-    /// Another connection held a lock for longer than the busy timeout.
-    Busy,
-    /// Anything else.
-    Other,
-}
-
 impl SqliteError {
     /// What this means to a caller.
-    pub fn kind(&self) -> SqliteErrorKind {
+    pub fn kind(&self) -> DatabaseErrorKind {
         match &*self.0 {
             rusqlite::Error::SqliteFailure(failure, _) => kind_of_failure(failure),
             rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::Utf8Error(..)
-            | rusqlite::Error::QueryReturnedNoRows => SqliteErrorKind::Corrupt,
-            _ => SqliteErrorKind::Other,
+            | rusqlite::Error::QueryReturnedNoRows => DatabaseErrorKind::Corrupt,
+            _ => DatabaseErrorKind::Other,
         }
     }
 }
@@ -163,21 +146,21 @@ impl From<rusqlite::Error> for SqliteError {
 }
 
 /// Result codes: <https://www.sqlite.org/rescode.html>.
-fn kind_of_failure(failure: &ffi::Error) -> SqliteErrorKind {
+fn kind_of_failure(failure: &ffi::Error) -> DatabaseErrorKind {
     match failure.extended_code {
-        ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return SqliteErrorKind::SyncFailed,
-        ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE => return SqliteErrorKind::WriteFailed,
+        ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return DatabaseErrorKind::SyncFailed,
+        ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE => return DatabaseErrorKind::WriteFailed,
         // The index of the write-ahead log is a file too, and this is what its growing on a full device looks like.
-        ffi::SQLITE_IOERR_SHMSIZE => return SqliteErrorKind::Full,
-        ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_SHORT_READ => return SqliteErrorKind::Corrupt,
+        ffi::SQLITE_IOERR_SHMSIZE => return DatabaseErrorKind::Full,
+        ffi::SQLITE_IOERR_CORRUPTFS | ffi::SQLITE_IOERR_SHORT_READ => return DatabaseErrorKind::Corrupt,
         _ => {}
     }
     match failure.code {
-        ErrorCode::DiskFull => SqliteErrorKind::Full,
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => SqliteErrorKind::ReadOnly,
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => SqliteErrorKind::Corrupt,
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => SqliteErrorKind::Busy,
-        _ => SqliteErrorKind::Other,
+        ErrorCode::DiskFull => DatabaseErrorKind::Full,
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => DatabaseErrorKind::ReadOnly,
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => DatabaseErrorKind::Corrupt,
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => DatabaseErrorKind::Busy,
+        _ => DatabaseErrorKind::Other,
     }
 }
 
@@ -267,18 +250,18 @@ pub(crate) mod in_the_way {
 mod tests {
     use super::*;
 
-    fn kind(code: i32) -> SqliteErrorKind {
+    fn kind(code: i32) -> DatabaseErrorKind {
         SqliteError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).kind()
     }
 
     #[test]
     fn a_failed_sync_is_told_from_a_failed_write_and_from_a_full_disk() {
-        assert_eq!(kind(ffi::SQLITE_IOERR_FSYNC), SqliteErrorKind::SyncFailed);
-        assert_eq!(kind(ffi::SQLITE_IOERR_DIR_FSYNC), SqliteErrorKind::SyncFailed);
-        assert_eq!(kind(ffi::SQLITE_IOERR_WRITE), SqliteErrorKind::WriteFailed);
-        assert_eq!(kind(ffi::SQLITE_IOERR_READ), SqliteErrorKind::Other);
-        assert_eq!(kind(ffi::SQLITE_FULL), SqliteErrorKind::Full);
-        assert_eq!(kind(ffi::SQLITE_IOERR_SHMSIZE), SqliteErrorKind::Full);
+        assert_eq!(kind(ffi::SQLITE_IOERR_FSYNC), DatabaseErrorKind::SyncFailed);
+        assert_eq!(kind(ffi::SQLITE_IOERR_DIR_FSYNC), DatabaseErrorKind::SyncFailed);
+        assert_eq!(kind(ffi::SQLITE_IOERR_WRITE), DatabaseErrorKind::WriteFailed);
+        assert_eq!(kind(ffi::SQLITE_IOERR_READ), DatabaseErrorKind::Other);
+        assert_eq!(kind(ffi::SQLITE_FULL), DatabaseErrorKind::Full);
+        assert_eq!(kind(ffi::SQLITE_IOERR_SHMSIZE), DatabaseErrorKind::Full);
     }
 
     #[test]
@@ -297,6 +280,6 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("a.sqlite3");
         std::fs::write(&path, [b'x'; 8_192]).expect("a file");
-        assert_eq!(open(&path).expect_err("no database").kind(), SqliteErrorKind::Corrupt);
+        assert_eq!(open(&path).expect_err("no database").kind(), DatabaseErrorKind::Corrupt);
     }
 }

@@ -1,8 +1,7 @@
-//! Storing what a link brought: one transaction for one batch of changes, synced before the session hears of it.
+//! Storing what a link brought: one transaction for one batch of changes, stored before the session hears of it.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
 use steadfast_proto::ids::{OperationId, Place, RoomId};
 use steadfast_proto::names;
 use steadfast_proto::session::{Change, Stored};
@@ -10,56 +9,19 @@ use steadfast_proto::wire;
 
 use super::error::ApplyError;
 use super::number::checked_position;
-use super::rooms::{self, Began, RoomInfo};
+use super::rooms::{Began, RoomInfo};
 use super::settle::{self, SettledOutcome, Waiting};
-use super::standing::{self, Standing};
-use super::{Profile, WritingTurn, immediate};
-
-impl Profile {
-    /// Applies the changes in their order: all of them are on disk when this returns, or none. `at_ms` is the device's
-    /// clock; `fresh_ids` draws ids at random, for operations that lead back into rooms that a divergence took away.
-    pub fn apply(
-        &mut self,
-        changes: &[Change],
-        at_ms: u64,
-        fresh_ids: &mut dyn FnMut() -> OperationId,
-    ) -> Result<Stored, ApplyError> {
-        let turn = self.take_turn_to_write()?;
-        self.apply_all(&turn, changes, at_ms, fresh_ids).map_err(|error| match error {
-            ApplyError::Profile(error) => ApplyError::Profile(self.failed_write(error)),
-            ApplyError::AnotherLog { .. }
-            | ApplyError::NotWelcomed
-            | ApplyError::OutOfOrder { .. }
-            | ApplyError::Backwards { .. }
-            | ApplyError::StrangePage { .. }
-            | ApplyError::NotAPosition { .. } => error,
-        })
-    }
-
-    fn apply_all(
-        &mut self,
-        turn: &WritingTurn,
-        changes: &[Change],
-        at_ms: u64,
-        fresh_ids: &mut dyn FnMut() -> OperationId,
-    ) -> Result<Stored, ApplyError> {
-        self.settle_unsynced(turn)?;
-        let transaction = immediate(&mut self.connection)?;
-        let stored = apply_within(&transaction, changes, at_ms, fresh_ids)?;
-        transaction.commit()?;
-        self.doubted = false;
-        Ok(stored)
-    }
-}
+use super::standing::Standing;
+use super::tables::Tables;
 
 /// All but the commit.
 pub(super) fn apply_within(
-    transaction: &Connection,
+    tables: &mut dyn Tables,
     changes: &[Change],
     at_ms: u64,
     fresh_ids: &mut dyn FnMut() -> OperationId,
 ) -> Result<Stored, ApplyError> {
-    let mut applying = Applying::begin(transaction, at_ms, fresh_ids)?;
+    let mut applying = Applying::begin(tables, at_ms, fresh_ids)?;
     for change in changes {
         applying.change(change)?;
     }
@@ -68,7 +30,7 @@ pub(super) fn apply_within(
 
 /// A batch on its way into the tables. What every entry touches is kept here and written once, by `flush`.
 pub(super) struct Applying<'t> {
-    pub(super) connection: &'t Connection,
+    pub(super) tables: &'t mut dyn Tables,
     pub(super) at_ms: u64,
     pub(super) fresh_ids: &'t mut dyn FnMut() -> OperationId,
     pub(super) standing: Standing,
@@ -80,13 +42,13 @@ pub(super) struct Applying<'t> {
 
 impl<'t> Applying<'t> {
     fn begin(
-        connection: &'t Connection,
+        tables: &'t mut dyn Tables,
         at_ms: u64,
         fresh_ids: &'t mut dyn FnMut() -> OperationId,
     ) -> Result<Applying<'t>, ApplyError> {
-        let standing = Standing::load(connection)?;
+        let standing = tables.standing()?;
         let rooms = BTreeMap::new();
-        Ok(Applying { connection, at_ms, fresh_ids, standing, highest: 0, rooms, entered: Vec::new() })
+        Ok(Applying { tables, at_ms, fresh_ids, standing, highest: 0, rooms, entered: Vec::new() })
     }
 
     fn change(&mut self, change: &Change) -> Result<(), ApplyError> {
@@ -96,7 +58,7 @@ impl<'t> Applying<'t> {
                     return Err(ApplyError::AnotherLog { stored, found: *log_id });
                 }
                 self.flush()?;
-                standing::add_term(self.connection, *term)?;
+                self.tables.add_term(*term)?;
                 self.standing.log_id = Some(*log_id);
                 self.standing.link_term = Some(*term);
                 self.standing.account = *account;
@@ -115,11 +77,11 @@ impl<'t> Applying<'t> {
 
     fn finish(mut self) -> Result<Stored, ApplyError> {
         self.flush()?;
-        self.standing.save(self.connection)?;
-        settle::prune(self.connection)?;
+        self.tables.set_standing(&self.standing)?;
+        self.tables.forget_outcomes()?;
         Ok(Stored {
             position: self.standing.place.map_or(0, |place| place.position),
-            confirmed_through: self.standing.confirmed_through(self.connection)?,
+            confirmed_through: self.standing.confirmed_through(self.tables)?,
             entered: self.entered,
         })
     }
@@ -127,11 +89,11 @@ impl<'t> Applying<'t> {
     /// Writes what is kept here to the tables, but for the standing.
     pub(super) fn flush(&mut self) -> Result<(), ApplyError> {
         for info in std::mem::take(&mut self.rooms).values() {
-            rooms::save(self.connection, info)?;
+            self.tables.set_room(info)?;
         }
         let highest = std::mem::take(&mut self.highest);
         if let Some(term) = self.standing.link_term.filter(|_| highest != 0) {
-            standing::raise_term(self.connection, term, highest)?;
+            self.tables.raise_term(term, highest)?;
         }
         Ok(())
     }
@@ -159,7 +121,7 @@ impl<'t> Applying<'t> {
 
     pub(super) fn room(&mut self, room: RoomId) -> Result<Option<&mut RoomInfo>, ApplyError> {
         if !self.rooms.contains_key(&room)
-            && let Some(info) = rooms::load(self.connection, room)?
+            && let Some(info) = self.tables.room(room)?
         {
             self.rooms.insert(room, info);
         }
@@ -168,13 +130,13 @@ impl<'t> Applying<'t> {
 
     /// Keeps a room that is new, or begins anew.
     pub(super) fn put_room(&mut self, info: RoomInfo, from_position: u64, began: Began) -> Result<(), ApplyError> {
-        rooms::open_membership(self.connection, &info, from_position, began)?;
+        self.tables.open_membership(&info, from_position, began)?;
         self.rooms.insert(info.room, info);
         Ok(())
     }
 
     pub(super) fn settle(&mut self, id: OperationId, row: Waiting, outcome: SettledOutcome) -> Result<(), ApplyError> {
-        let room = settle::settle(self.connection, &mut self.standing, id, row, outcome, self.at_ms)?;
+        let room = settle::settle(self.tables, &mut self.standing, id, row, outcome, self.at_ms)?;
         self.entered.extend(room.map(|room| (id, room)));
         Ok(())
     }
@@ -212,7 +174,7 @@ impl<'t> Applying<'t> {
     fn outcome(&mut self, outcome: &wire::Outcome) -> Result<(), ApplyError> {
         self.tell(outcome.position)?;
         let id = OperationId(outcome.id);
-        let waiting = settle::waiting(self.connection, id)?;
+        let waiting = self.tables.waiting(id)?;
         let Some(row) = waiting.filter(|row| row.sequence == outcome.sequence) else {
             return Ok(());
         };
@@ -226,12 +188,10 @@ impl<'t> Applying<'t> {
     }
 
     /// The server's spelling of our name, as long as it is our name.
-    fn respell(&self, name: &str) -> Result<(), ApplyError> {
-        let ours: Option<String> =
-            self.connection.query_row("SELECT name FROM profile", [], |row| row.get(0)).optional()?;
-        let ours = ours.unwrap_or_default();
+    fn respell(&mut self, name: &str) -> Result<(), ApplyError> {
+        let ours = self.tables.identity()?.name;
         if ours != name && names::folded(&ours) == names::folded(name) {
-            self.connection.execute("UPDATE profile SET name = ?", params![name])?;
+            self.tables.set_name(name)?;
         }
         Ok(())
     }

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
 use steadfast_proto::ids::{DeviceId, Place, RoomId};
 
 use super::apply::Applying;
-use super::aside::{self, Moved};
+use super::aside::Moved;
 use super::error::ApplyError;
-use super::notices::{self, NoticeKind};
-use super::number::{checked_position, to_row};
+use super::notices::NoticeKind;
+use super::number::checked_position;
 use super::rewind::{self, LostRoom};
-use super::standing;
 
 impl Applying<'_> {
     /// The server's history parted from ours after `common`, and holds this device's operations up to
@@ -20,13 +18,13 @@ impl Applying<'_> {
     pub(super) fn diverged(&mut self, common: u64, last_sequence: u64) -> Result<(), ApplyError> {
         let last_sequence = checked_position(last_sequence)?;
         self.flush()?;
-        let moved = aside::move_beyond(self.connection, &self.standing, common, self.at_ms)?;
-        let lost = rewind::rewind_rooms(self.connection, common)?;
+        let moved = self.tables.move_aside(common, self.standing.account, self.at_ms)?;
+        let lost = rewind::rewind_rooms(self.tables, common)?;
         self.rewind_place(common)?;
         self.renumber(last_sequence, &lost)?;
         if moved != Moved::default() || !lost.is_empty() {
             let kind = NoticeKind::MovedAside { messages: moved.entries };
-            notices::add(self.connection, self.at_ms, kind, &moved_text(moved, &lost))?;
+            self.tables.add_notice(self.at_ms, kind, &moved_text(moved, &lost))?;
         }
         Ok(())
     }
@@ -34,14 +32,14 @@ impl Applying<'_> {
     /// This profile was rolled back: what it did since is the old device's, and it goes on as a new one.
     pub(super) fn new_device(&mut self, device_id: DeviceId, secret: &[u8; 32]) -> Result<(), ApplyError> {
         self.flush()?;
-        self.connection.execute("UPDATE profile SET device_id = ?, secret = ?", params![device_id.0, secret])?;
+        self.tables.set_device(device_id, secret)?;
         self.renumber(0, &BTreeMap::new())?;
         let waiting = self.standing.outbox_rows;
         let text = format!(
             "this profile was set back to an earlier state (restored or copied): it goes on as a new device, \
              with {waiting} operations that wait"
         );
-        notices::add(self.connection, self.at_ms, NoticeKind::NewDevice { waiting }, &text)?;
+        self.tables.add_notice(self.at_ms, NoticeKind::NewDevice { waiting }, &text)?;
         Ok(())
     }
 
@@ -52,20 +50,13 @@ impl Applying<'_> {
     ///
     /// The place may be behind `common` (an outcome tells more than the stream brought), and then stays there.
     fn rewind_place(&mut self, common: u64) -> Result<(), ApplyError> {
-        let terms = standing::terms(self.connection)?;
+        let terms = self.tables.terms()?;
         let holder = terms.iter().find(|(_, highest)| *highest >= common).map(|(term, _)| *term);
-        if let Some(holder) = holder {
-            self.connection.execute(
-                "DELETE FROM terms
-                 WHERE highest > ?1 AND number > (SELECT number FROM terms WHERE term = ?2)",
-                [to_row(common), to_row(holder.0)],
-            )?;
-        }
-        self.connection.execute("UPDATE terms SET highest = min(highest, ?)", [to_row(common)])?;
+        self.tables.rewind_terms(common, holder)?;
         let back = |place: Place| Place { position: place.position.min(common), term: holder.unwrap_or(place.term) };
         self.standing.place = self.standing.place.map(back);
         self.standing.told = self.standing.told.map(back);
-        let kept = standing::terms(self.connection)?;
+        let kept = self.tables.terms()?;
         self.standing.link_term = self.standing.link_term.filter(|link| kept.iter().any(|(term, _)| term == link));
         Ok(())
     }

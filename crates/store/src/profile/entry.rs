@@ -8,10 +8,10 @@ use steadfast_proto::wire::entry::What;
 
 use super::apply::Applying;
 use super::error::ApplyError;
-use super::messages::{self, Overlap};
+use super::messages::Overlap;
 use super::number::checked_position;
-use super::rooms::{self, Began, RoomInfo};
-use super::settle::{self, SettledOutcome};
+use super::rooms::{Began, RoomInfo};
+use super::settle::SettledOutcome;
 
 impl Applying<'_> {
     pub(super) fn entry(&mut self, entry: &wire::Entry) -> Result<(), ApplyError> {
@@ -23,7 +23,7 @@ impl Applying<'_> {
             Some(info) => self.put_room(info?, entry.position, Began::There)?,
             None => self.continue_room(entry)?,
         }
-        messages::store(self.connection, entry, Overlap::Replace)?;
+        self.tables.store_entry(entry, Overlap::Replace)?;
         if let Some(room) = self.own_end(entry) {
             self.leave(room, entry.position)?;
         }
@@ -38,7 +38,7 @@ impl Applying<'_> {
             }
             checked_position(entry.room_sequence)?;
             self.tell(entry.position)?;
-            messages::store(self.connection, entry, Overlap::Keep)?;
+            self.tables.store_entry(entry, Overlap::Keep)?;
             self.settle_own(entry)?;
         }
         Ok(())
@@ -107,7 +107,7 @@ impl Applying<'_> {
     fn leave(&mut self, room: RoomId, position: u64) -> Result<(), ApplyError> {
         if let Some(info) = self.room(room)? {
             info.member = false;
-            rooms::close_membership(self.connection, room, position)?;
+            self.tables.close_membership(room, position)?;
         }
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Applying<'_> {
             return Ok(());
         }
         let id = OperationId(entry.id);
-        let Some(row) = settle::waiting(self.connection, id)? else {
+        let Some(row) = self.tables.waiting(id)? else {
             return Ok(());
         };
         let room = match &entry.what {

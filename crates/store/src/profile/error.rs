@@ -1,20 +1,28 @@
 //! What can go wrong in a profile, sorted by whose business it is: the environment's, the peer's, our caller's.
 
 use std::io;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::path::PathBuf;
 
 use steadfast_proto::ids::{LogId, OperationId, RoomId};
 use steadfast_proto::names::NameError;
 
-use crate::sqlite;
-use crate::{SqliteError, SqliteErrorKind};
+use crate::database::DatabaseErrorKind;
+#[cfg(feature = "sqlite")]
+use crate::{SqliteError, sqlite};
 
 /// The profile can't be opened, read or written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProfileError {
-    /// SQLite or the file system below it. See [`SqliteError::kind`].
-    #[error("the profile's database: {}", what_to_do(.0))]
-    Sqlite(#[from] SqliteError),
+    /// The database or the file system below it.
+    #[error("the profile's database: {}", what_to_do(*.kind, .text))]
+    Database {
+        /// What it means.
+        kind: DatabaseErrorKind,
+        /// In the database's own words.
+        text: String,
+    },
     /// The directory or a file in it.
     #[error("{}: {kind}", path.display())]
     Io {
@@ -119,6 +127,12 @@ pub enum AppendError {
         /// Bytes of it.
         bytes: u64,
     },
+    /// A profile in memory keeps no more keyed lines: it would have to forget which ones it was given before.
+    #[error("{lines} lines are kept by key, and memory has no room for more: use a profile on a disk")]
+    KeysFull {
+        /// Lines that are kept.
+        lines: u64,
+    },
     /// A line of a key is there already, with other content.
     #[error("line {line} is not the line that was sent under this key before")]
     KeyMismatch {
@@ -216,13 +230,13 @@ impl ProfileError {
     pub fn is_passing(&self) -> bool {
         match self {
             ProfileError::DiskFull { .. } => true,
-            ProfileError::Sqlite(error) => match error.kind() {
-                SqliteErrorKind::Full | SqliteErrorKind::Busy => true,
-                SqliteErrorKind::SyncFailed
-                | SqliteErrorKind::WriteFailed
-                | SqliteErrorKind::ReadOnly
-                | SqliteErrorKind::Corrupt
-                | SqliteErrorKind::Other => false,
+            ProfileError::Database { kind, .. } => match kind {
+                DatabaseErrorKind::Full | DatabaseErrorKind::Busy => true,
+                DatabaseErrorKind::SyncFailed
+                | DatabaseErrorKind::WriteFailed
+                | DatabaseErrorKind::ReadOnly
+                | DatabaseErrorKind::Corrupt
+                | DatabaseErrorKind::Other => false,
             },
             ProfileError::Io { kind, .. } => {
                 matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
@@ -239,11 +253,14 @@ impl ProfileError {
             | ProfileError::Damaged { .. } => false,
         }
     }
+}
 
+#[cfg(feature = "sqlite")]
+impl ProfileError {
     /// Names the directory where its owner can help: who uses a profile may not know which one it is.
     pub(super) fn located(self, dir: &Path) -> ProfileError {
         match &self {
-            ProfileError::Sqlite(error) => ProfileError::of_sqlite(dir, error).unwrap_or(self),
+            ProfileError::Database { kind, text } => ProfileError::of_database(dir, *kind, text).unwrap_or(self),
             ProfileError::Io { kind: io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, .. } => {
                 ProfileError::DiskFull { dir: dir.to_owned() }
             }
@@ -268,46 +285,56 @@ impl ProfileError {
         }
     }
 
-    fn of_sqlite(dir: &Path, error: &SqliteError) -> Option<ProfileError> {
+    fn of_database(dir: &Path, kind: DatabaseErrorKind, text: &str) -> Option<ProfileError> {
         let dir = dir.to_owned();
-        match error.kind() {
-            SqliteErrorKind::Full => Some(ProfileError::DiskFull { dir }),
-            SqliteErrorKind::WriteFailed if sqlite::has_no_room(&dir) => Some(ProfileError::DiskFull { dir }),
-            SqliteErrorKind::WriteFailed | SqliteErrorKind::SyncFailed => {
-                Some(ProfileError::DiskFailed { dir, text: error.to_string() })
+        match kind {
+            DatabaseErrorKind::Full => Some(ProfileError::DiskFull { dir }),
+            DatabaseErrorKind::WriteFailed if sqlite::has_no_room(&dir) => Some(ProfileError::DiskFull { dir }),
+            DatabaseErrorKind::WriteFailed | DatabaseErrorKind::SyncFailed => {
+                Some(ProfileError::DiskFailed { dir, text: text.to_owned() })
             }
-            SqliteErrorKind::ReadOnly => Some(ProfileError::NotWritable { dir }),
-            SqliteErrorKind::Corrupt => Some(ProfileError::Broken { dir, text: error.to_string() }),
-            SqliteErrorKind::Busy | SqliteErrorKind::Other => None,
+            DatabaseErrorKind::ReadOnly => Some(ProfileError::NotWritable { dir }),
+            DatabaseErrorKind::Corrupt => Some(ProfileError::Broken { dir, text: text.to_owned() }),
+            DatabaseErrorKind::Busy | DatabaseErrorKind::Other => None,
         }
     }
 }
 
-/// SQLite's own words, but where they hide what the owner of the disk can do.
-fn what_to_do(error: &SqliteError) -> String {
-    match error.kind() {
-        SqliteErrorKind::Full => "no space left on its disk: free some".to_owned(),
-        SqliteErrorKind::ReadOnly => format!("it can't be written ({error})"),
-        SqliteErrorKind::SyncFailed
-        | SqliteErrorKind::WriteFailed
-        | SqliteErrorKind::Corrupt
-        | SqliteErrorKind::Busy
-        | SqliteErrorKind::Other => error.to_string(),
+/// The database's own words, but where they hide what the owner of the disk can do.
+fn what_to_do(kind: DatabaseErrorKind, text: &str) -> String {
+    match kind {
+        DatabaseErrorKind::Full => "no space left on its disk: free some".to_owned(),
+        DatabaseErrorKind::ReadOnly => format!("it can't be written ({text})"),
+        DatabaseErrorKind::SyncFailed
+        | DatabaseErrorKind::WriteFailed
+        | DatabaseErrorKind::Corrupt
+        | DatabaseErrorKind::Busy
+        | DatabaseErrorKind::Other => text.to_owned(),
     }
 }
 
+#[cfg(feature = "sqlite")]
+impl From<SqliteError> for ProfileError {
+    fn from(error: SqliteError) -> Self {
+        ProfileError::Database { kind: error.kind(), text: error.to_string() }
+    }
+}
+
+#[cfg(feature = "sqlite")]
 impl From<rusqlite::Error> for ProfileError {
     fn from(error: rusqlite::Error) -> Self {
-        ProfileError::Sqlite(error.into())
+        SqliteError::from(error).into()
     }
 }
 
+#[cfg(feature = "sqlite")]
 impl From<rusqlite::Error> for AppendError {
     fn from(error: rusqlite::Error) -> Self {
         AppendError::Profile(error.into())
     }
 }
 
+#[cfg(feature = "sqlite")]
 impl From<rusqlite::Error> for ApplyError {
     fn from(error: rusqlite::Error) -> Self {
         ApplyError::Profile(error.into())

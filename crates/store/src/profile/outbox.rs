@@ -1,18 +1,15 @@
-//! The outbox: operations that this device made and whose outcome it does not know yet. Here is what goes in and how it
-//! is read; `append` puts it in, `settle` takes it out.
+//! The outbox: operations that this device made and whose outcome it does not know yet. Here is what goes in; `append`
+//! puts it in, `settle` takes it out.
 
 use bytes::Bytes;
-use prost::Message;
-use rusqlite::Connection;
+use prost::Message as _;
 use steadfast_proto::hub::BODY_BYTES_MAX;
 use steadfast_proto::ids::{OperationId, RoomId};
 use steadfast_proto::wire;
 
 use super::error::ProfileError;
-use super::number::{from_row, to_row};
 use super::row::OutboxRow;
 use super::settle::SettledOutcome;
-use super::{Profile, standing};
 
 /// Operations that wait at most.
 pub const OUTBOX_ROWS_MAX: u64 = 100_000;
@@ -91,43 +88,15 @@ pub struct Queued {
     pub already: Option<SettledOutcome>,
 }
 
-impl Profile {
-    /// The operations behind `after_sequence`, ascending: as many as fit `bytes_max` and `rows_max`, but at least one
-    /// if there is any. `confirmed_through` is left 0.
-    pub fn outbox_from(
-        &self,
-        after_sequence: u64,
-        bytes_max: usize,
-        rows_max: usize,
-    ) -> Result<Vec<wire::Op>, ProfileError> {
-        outbox_from(&self.connection, after_sequence, bytes_max, rows_max)
-    }
-
-    /// Operations and bytes that wait.
-    pub fn outbox_size(&self) -> Result<(u64, u64), ProfileError> {
-        let standing = standing::Standing::load(&self.connection)?;
-        Ok((standing.outbox_rows, standing.outbox_bytes))
-    }
-}
-
-fn outbox_from(
-    connection: &Connection,
-    after_sequence: u64,
+/// As many of the rows as fit `bytes_max` as operations, but at least one if there is any.
+pub(super) fn within_bytes(
+    rows: impl IntoIterator<Item = Result<OutboxRow, ProfileError>>,
     bytes_max: usize,
-    rows_max: usize,
 ) -> Result<Vec<wire::Op>, ProfileError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT sequence, id, composed_at_ms, kind, room, entered_by, name, body, content_type
-         FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
-    )?;
-    // Both are compared by size in SQLite, and no sequence is beyond i64.
-    let after_sequence = i64::try_from(after_sequence).unwrap_or(i64::MAX);
-    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
-    let mut rows = statement.query([after_sequence, rows_max])?;
     let mut ops = Vec::new();
     let mut bytes = 0_usize;
-    while let Some(row) = rows.next()? {
-        let op = OutboxRow::read(row)?.into_op()?;
+    for row in rows {
+        let op = row?.into_op()?;
         bytes = bytes.saturating_add(op.encoded_len());
         if bytes > bytes_max && !ops.is_empty() {
             break;
@@ -142,11 +111,4 @@ pub(super) fn row_bytes(body: usize, name: usize, content_type: usize) -> u64 {
     /// What a row without text takes, about.
     const HEADER_BYTES: u64 = 64;
     HEADER_BYTES + (body + name + content_type) as u64
-}
-
-/// The sequence of the waiting operation with this id.
-pub(super) fn sequence_of(connection: &Connection, id: OperationId) -> rusqlite::Result<Option<u64>> {
-    let mut statement = connection.prepare_cached("SELECT sequence FROM outbox WHERE id = ?")?;
-    let mut rows = statement.query([to_row(id.0)])?;
-    rows.next()?.map(|row| row.get(0).map(from_row)).transpose()
 }

@@ -1,18 +1,17 @@
 //! How an operation stands in the outbox, between what the caller gave and what goes on the wire. Its reference to a
-//! room is in columns of its own, so that rewriting it is an UPDATE.
+//! room stands by itself, so that rewriting it touches nothing else.
 
 use bytes::Bytes;
-use rusqlite::Row;
 use steadfast_proto::ids::{OperationId, RoomId};
+use steadfast_proto::names;
 use steadfast_proto::wire;
 use steadfast_proto::wire::op::Body;
 use steadfast_proto::wire::room_ref::By;
 
 use super::error::ProfileError;
-use super::number::from_row;
 
-/// The column `kind`. The index `outbox_leaves` knows the number of `Leave`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an operation does. The numbers are those of the column `kind` on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OpKind {
     Enter = 1,
     Send = 2,
@@ -24,21 +23,6 @@ pub(super) enum OpKind {
 }
 
 impl OpKind {
-    pub(super) fn read(number: i64) -> Result<OpKind, ProfileError> {
-        Ok(match number {
-            1 => OpKind::Enter,
-            2 => OpKind::Send,
-            3 => OpKind::Leave,
-            4 => OpKind::Direct,
-            5 => OpKind::CreatePrivate,
-            6 => OpKind::Add,
-            7 => OpKind::Remove,
-            _ => {
-                return Err(ProfileError::Damaged { what: "an operation of an unknown kind" });
-            }
-        })
-    }
-
     /// Others may refer to a room by such an operation.
     pub(super) fn leads_into_a_room(self) -> bool {
         match self {
@@ -48,7 +32,7 @@ impl OpKind {
     }
 }
 
-/// The columns `room` and `entered_by`: one of them, or none.
+/// Which room an operation addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
     Room(RoomId),
@@ -56,11 +40,6 @@ pub(super) enum Reference {
 }
 
 impl Reference {
-    pub(super) fn read(room: Option<i64>, entered_by: Option<i64>) -> Option<Reference> {
-        let room = room.map(|room| Reference::Room(RoomId(from_row(room))));
-        room.or(entered_by.map(|id| Reference::EnteredBy(OperationId(from_row(id)))))
-    }
-
     fn to_wire(self) -> wire::RoomRef {
         let by = match self {
             Reference::Room(room) => By::Room(room.0),
@@ -70,7 +49,7 @@ impl Reference {
     }
 }
 
-/// An operation as the outbox (or the table of refused ones) holds it.
+/// An operation as the outbox (or what keeps refused ones) holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct OutboxRow {
     pub(super) sequence: u64,
@@ -84,18 +63,18 @@ pub(super) struct OutboxRow {
 }
 
 impl OutboxRow {
-    /// Reads `sequence, id, composed_at_ms, kind, room, entered_by, name, body, content_type`.
-    pub(super) fn read(row: &Row<'_>) -> Result<OutboxRow, ProfileError> {
-        Ok(OutboxRow {
-            sequence: from_row(row.get(0)?),
-            id: OperationId(from_row(row.get(1)?)),
-            composed_at_ms: from_row(row.get(2)?),
-            kind: OpKind::read(row.get(3)?)?,
-            reference: Reference::read(row.get(4)?, row.get(5)?),
-            name: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-            body: row.get::<_, Option<Vec<u8>>>(7)?.unwrap_or_default().into(),
-            content_type: row.get::<_, Option<String>>(8)?.unwrap_or_default(),
-        })
+    /// The form in which the name is looked for, if others can refer to this operation by it. A name that can't be one
+    /// is the server's to refuse.
+    pub(super) fn folded_name(&self) -> Option<String> {
+        self.kind.leads_into_a_room().then(|| names::folded(&self.name).ok()).flatten()
+    }
+
+    /// The room that it addresses, if that is known.
+    pub(super) fn room(&self) -> Option<RoomId> {
+        match self.reference {
+            Some(Reference::Room(room)) => Some(room),
+            Some(Reference::EnteredBy(_)) | None => None,
+        }
     }
 
     /// As the wire takes it; `confirmed_through` is left 0.

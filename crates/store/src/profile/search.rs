@@ -5,15 +5,14 @@
 //! one step at most. A word that is in none of a million messages takes 123 steps of some five milliseconds.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use steadfast_proto::ids::RoomId;
+use steadfast_proto::ids::{AccountId, RoomId};
 
 use super::error::ProfileError;
-use super::messages::{MESSAGE, StoredMessage, body_of, text_of};
-use super::number::{POSITION_MAX, from_row, to_row};
+use super::messages::StoredMessage;
+use super::rooms;
 use super::text::{fold, is_text};
-use super::{Profile, rooms};
 
 /// Entries that one step looks at.
 pub const SEARCH_ENTRIES_MAX: usize = 8_192;
@@ -57,11 +56,11 @@ impl Search {
         Search { author: Some(rooms::folded(author)), ..self }
     }
 
-    fn matches(&self, author: &str, content_type: &str, body: &[u8], folded: &mut String) -> bool {
-        if self.author.as_ref().is_some_and(|wanted| !is_named(author, wanted)) || !is_text(content_type) {
+    fn matches(&self, said: Said<'_>, folded: &mut String) -> bool {
+        if self.author.as_ref().is_some_and(|wanted| !is_named(said.author, wanted)) || !is_text(said.content_type) {
             return false;
         }
-        let Ok(text) = std::str::from_utf8(body) else {
+        let Ok(text) = std::str::from_utf8(said.body) else {
             return false;
         };
         if self.words.is_empty() {
@@ -97,10 +96,10 @@ enum Opened {
 
 /// An entry. In order of position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    position: u64,
-    room: RoomId,
-    room_sequence: u64,
+pub(super) struct Key {
+    pub(super) position: u64,
+    pub(super) room: RoomId,
+    pub(super) room_sequence: u64,
 }
 
 /// What one step of a search found.
@@ -112,30 +111,60 @@ pub struct Searched {
     pub next: Option<SearchFrom>,
 }
 
-impl Profile {
-    /// One step of a search, which finds `limit` messages at most. A step looks at [`SEARCH_ENTRIES_MAX`] entries and
-    /// [`SEARCH_BYTES_MAX`] at most: whether it found anything or not, a person may want the next one.
-    pub fn search(&self, search: &Search, from: SearchFrom, limit: usize) -> Result<Searched, ProfileError> {
-        // Reads only, of one moment: that its end is a rollback changes nothing.
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut step = Step {
-            connection: &snapshot,
-            search,
-            from,
-            limit,
-            entries_left: SEARCH_ENTRIES_MAX,
-            bytes_left: SEARCH_BYTES_MAX,
-            found: Vec::new(),
-            folded: String::new(),
-        };
-        step.open_rooms()?;
-        let done = step.from.opened == Opened::All && step.run()?;
-        Ok(Searched { found: step.found, next: (!done).then_some(step.from) })
-    }
+/// The entries that a search looks at, wherever they are.
+pub(super) trait Entries {
+    /// The first room that holds anything, of those behind `after` in some lasting order.
+    fn next_room(&self, after: Option<RoomId>) -> Result<Option<RoomId>, ProfileError>;
+    /// The newest entry of a room.
+    fn newest(&self, room: RoomId) -> Result<Option<Key>, ProfileError>;
+    /// Shows the entries of a room from this one down, until there are no more, or it is told to end.
+    fn show_down(&self, from: Key, see: See<'_>) -> Result<(), ProfileError>;
+}
+
+/// Looks at an entry.
+pub(super) type See<'s> = &'s mut dyn FnMut(&dyn Entry) -> Result<ControlFlow<()>, ProfileError>;
+
+/// An entry as it is held, for those who look at many and keep few.
+pub(super) trait Entry {
+    fn key(&self) -> Result<Key, ProfileError>;
+    fn account(&self) -> Result<AccountId, ProfileError>;
+    /// What was said, if it is a message.
+    fn said(&self) -> Result<Option<Said<'_>>, ProfileError>;
+    fn stored(&self) -> Result<StoredMessage, ProfileError>;
+}
+
+/// A message, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said<'e> {
+    pub(super) author: &'e str,
+    pub(super) content_type: &'e str,
+    pub(super) body: &'e [u8],
+}
+
+/// One step of a search, which finds `limit` messages at most.
+pub(super) fn search_step(
+    entries: &dyn Entries,
+    search: &Search,
+    from: SearchFrom,
+    limit: usize,
+) -> Result<Searched, ProfileError> {
+    let mut step = Step {
+        entries,
+        search,
+        from,
+        limit,
+        entries_left: SEARCH_ENTRIES_MAX,
+        bytes_left: SEARCH_BYTES_MAX,
+        found: Vec::new(),
+        folded: String::new(),
+    };
+    step.open_rooms()?;
+    let done = step.from.opened == Opened::All && step.run()?;
+    Ok(Searched { found: step.found, next: (!done).then_some(step.from) })
 }
 
 struct Step<'p> {
-    connection: &'p Connection,
+    entries: &'p dyn Entries,
     search: &'p Search,
     from: SearchFrom,
     limit: usize,
@@ -154,17 +183,14 @@ impl Step<'_> {
                 (_, Opened::All) => return Ok(()),
                 (Some(room), Opened::None) => Some(room),
                 (Some(_), Opened::Through(_)) => None,
-                (None, Opened::None) => next_room(self.connection, i64::MIN)?,
-                (None, Opened::Through(room)) => match to_row(room.0).checked_add(1) {
-                    Some(after) => next_room(self.connection, after)?,
-                    None => None,
-                },
+                (None, Opened::None) => self.entries.next_room(None)?,
+                (None, Opened::Through(room)) => self.entries.next_room(Some(room))?,
             };
             let Some(room) = room else {
                 self.from.opened = Opened::All;
                 return Ok(());
             };
-            self.from.heads.extend(newest(self.connection, room)?);
+            self.from.heads.extend(self.entries.newest(room)?);
             self.from.opened = Opened::Through(room);
             self.entries_left -= 1;
         }
@@ -194,15 +220,13 @@ impl Step<'_> {
             let Some(key) = self.from.ahead.last().copied().filter(|key| self.is_next(key.position)) else { break };
             self.from.ahead.remove(&key);
             self.entries_left -= 1;
-            let mut statement = self.connection.prepare_cached(&entries_where("room = ? AND room_sequence = ?"))?;
-            let mut rows = statement.query([to_row(key.room.0), to_row(key.room_sequence)])?;
-            // Where histories parted since it was looked at there may be none, or another one.
-            if let Some(row) = rows.next()?
-                && from_row(row.get(2)?) == key.position
-                && self.matches(row)?
-            {
-                self.found.push(StoredMessage::read(row, 0)?);
-            }
+            self.entries.show_down(key, &mut |entry| {
+                // Where histories parted since it was looked at there may be none, or another one.
+                if entry.key()? == key && self.matches(entry)? {
+                    self.found.push(entry.stored()?);
+                }
+                Ok(ControlFlow::Break(()))
+            })?;
         }
         Ok(())
     }
@@ -214,60 +238,33 @@ impl Step<'_> {
     /// Looks at a room from this entry down, as long as no other room has a newer one, and for one turn at least;
     /// answers the first entry that was left.
     fn scan(&mut self, head: Key) -> Result<Option<Key>, ProfileError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&entries_where("room = ? AND room_sequence <= ? ORDER BY room_sequence DESC"))?;
-        let mut rows = statement.query([to_row(head.room.0), to_row(head.room_sequence.min(POSITION_MAX))])?;
+        let mut left = None;
         let mut turn = TURN_ENTRIES;
-        while let Some(row) = rows.next()? {
-            let (room_sequence, position) = (from_row(row.get(1)?), from_row(row.get(2)?));
-            let key = Key { position, room: head.room, room_sequence };
-            if !self.goes_on() || (turn == 0 && !self.is_next(position)) {
-                return Ok(Some(key));
+        self.entries.show_down(head, &mut |entry| {
+            let key = entry.key()?;
+            if !self.goes_on() || (turn == 0 && !self.is_next(key.position)) {
+                left = Some(key);
+                return Ok(ControlFlow::Break(()));
             }
             turn = turn.saturating_sub(1);
             self.entries_left -= 1;
-            if !self.matches(row)? {
-                continue;
+            if !self.matches(entry)? {
+                return Ok(ControlFlow::Continue(()));
             }
-            if self.is_next(position) && self.from.ahead.last().is_none_or(|ahead| ahead.position < position) {
-                self.found.push(StoredMessage::read(row, 0)?);
+            let is_older = |ahead: &Key| ahead.position < key.position;
+            if self.is_next(key.position) && self.from.ahead.last().is_none_or(is_older) {
+                self.found.push(entry.stored()?);
             } else {
                 self.from.ahead.insert(key);
             }
-        }
-        Ok(None)
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(left)
     }
 
-    fn matches(&mut self, row: &Row<'_>) -> Result<bool, ProfileError> {
-        if row.get::<_, i64>(9)? != MESSAGE {
-            return Ok(false);
-        }
-        let (author, content_type, body) = (text_of(row, 4)?, text_of(row, 12)?, body_of(row, 11)?);
-        self.bytes_left = self.bytes_left.saturating_sub(body.len());
-        Ok(self.search.matches(author, content_type, body, &mut self.folded))
+    fn matches(&mut self, entry: &dyn Entry) -> Result<bool, ProfileError> {
+        let Some(said) = entry.said()? else { return Ok(false) };
+        self.bytes_left = self.bytes_left.saturating_sub(said.body.len());
+        Ok(self.search.matches(said, &mut self.folded))
     }
-}
-
-fn entries_where(which: &str) -> String {
-    format!(
-        "SELECT room, room_sequence, position, account, author, id, sequence, at_ms, composed_at_ms, kind, subject,
-                body, content_type
-         FROM messages WHERE {which}"
-    )
-}
-
-/// The first room that holds anything, from this row's number on.
-fn next_room(connection: &Connection, from: i64) -> rusqlite::Result<Option<RoomId>> {
-    let mut statement = connection.prepare_cached("SELECT room FROM messages WHERE room >= ? ORDER BY room LIMIT 1")?;
-    let room = statement.query_row([from], |row| row.get(0)).optional()?;
-    Ok(room.map(|room| RoomId(from_row(room))))
-}
-
-fn newest(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Key>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT position, room_sequence FROM messages WHERE room = ? ORDER BY room_sequence DESC LIMIT 1",
-    )?;
-    let head = |row: &Row<'_>| Ok(Key { position: from_row(row.get(0)?), room, room_sequence: from_row(row.get(1)?) });
-    statement.query_row(params![to_row(room.0)], head).optional()
 }

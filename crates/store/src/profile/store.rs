@@ -1,15 +1,15 @@
 //! What every profile can do, wherever it keeps what it is given.
 //!
-//! [`Profile`](super::Profile) keeps it on a disk and outlasts the process. What is promised here in the words "stored"
-//! and "kept" lasts as long as the implementor says.
+//! A [`MemoryProfile`](super::MemoryProfile) keeps it as long as the process lives, a `Profile` on a disk outlasts the
+//! process. "Stored" and "kept" last as long as that.
 
 use steadfast_proto::ids::{OperationId, Place, RoomId};
 use steadfast_proto::session::{Change, Identity, Resume, Stored};
 use steadfast_proto::wire;
 
 use super::{
-    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, Profile, ProfileError, Queued, RefusedOp,
-    RoomInfo, SettledOutcome, StoredMessage,
+    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, PendingIn, PendingOp, ProfileError, Queued,
+    RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, StoredMessage, Unread,
 };
 
 /// One device's store. Its calls may block. For one thread at a time.
@@ -78,6 +78,25 @@ pub trait ProfileStore: Send {
     /// The first hole among the room sequences `from ..= to`: the first and the last that are missing in a row.
     fn missing(&self, room: RoomId, from: u64, to: u64) -> Result<Option<(u64, u64)>, ProfileError>;
 
+    /// One step of a search, which finds `limit` messages at most. A step looks at
+    /// [`SEARCH_ENTRIES_MAX`](super::SEARCH_ENTRIES_MAX) entries and [`SEARCH_BYTES_MAX`](super::SEARCH_BYTES_MAX) at
+    /// most: whether it found anything or not, a person may want the next one.
+    fn search(&self, search: &Search, from: SearchFrom, limit: usize) -> Result<Searched, ProfileError>;
+
+    /// The last `limit` operations that wait for this room and have a sequence below `before_sequence`, ascending.
+    fn pending(&self, room: &PendingIn, before_sequence: u64, limit: usize) -> Result<Vec<PendingOp>, ProfileError>;
+
+    /// The last room sequence of this room that the person has read here; `None` if no mark was ever set.
+    fn read_up_to(&self, room: RoomId) -> Result<Option<u64>, ProfileError>;
+
+    /// Everything of the room up to `sequence` was read. To be called on the value that the messages were read from:
+    /// should histories have parted since that read, the mark goes back with them. It never goes back otherwise.
+    fn set_read_up_to(&self, room: RoomId, sequence: u64) -> Result<(), ProfileError>;
+
+    /// The messages of others behind the mark, and whether one of them mentions `name`. Where no mark was ever set,
+    /// what came since this device is in the room is unread.
+    fn unread(&self, room: RoomId, name: &str) -> Result<Unread, ProfileError>;
+
     /// The last room sequence of this room that this profile printed; `None` if it never printed any.
     fn printed(&self, room: RoomId) -> Result<Option<u64>, ProfileError>;
 
@@ -93,7 +112,8 @@ pub trait ProfileStore: Send {
     fn flights(&self, limit: usize) -> Result<Vec<FlightRow>, ProfileError>;
 
     /// The profile on a disk, where other processes may use it too; `None` where none can.
-    fn on_disk(&self) -> Option<&Profile> {
+    #[cfg(feature = "sqlite")]
+    fn on_disk(&self) -> Option<&super::Profile> {
         None
     }
 }

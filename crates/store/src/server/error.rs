@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::sqlite::{self, SqliteError, SqliteErrorKind};
+use crate::database::DatabaseErrorKind;
+use crate::sqlite::{self, SqliteError};
 
 /// Why a store can't be opened. Each is one line for whoever started the server, and says what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -170,14 +171,16 @@ impl OpenError {
     pub(super) fn sqlite(path: &Path, source: SqliteError) -> Self {
         let path = path.to_owned();
         match source.kind() {
-            SqliteErrorKind::Full => OpenError::Full { path },
-            SqliteErrorKind::ReadOnly => OpenError::ReadOnly { path },
-            SqliteErrorKind::Corrupt => OpenError::Damaged { path, position: 0 },
-            SqliteErrorKind::WriteFailed if path.parent().is_some_and(sqlite::has_no_room) => OpenError::Full { path },
-            SqliteErrorKind::WriteFailed
-            | SqliteErrorKind::SyncFailed
-            | SqliteErrorKind::Busy
-            | SqliteErrorKind::Other => OpenError::Sqlite { path, source },
+            DatabaseErrorKind::Full => OpenError::Full { path },
+            DatabaseErrorKind::ReadOnly => OpenError::ReadOnly { path },
+            DatabaseErrorKind::Corrupt => OpenError::Damaged { path, position: 0 },
+            DatabaseErrorKind::WriteFailed if path.parent().is_some_and(sqlite::has_no_room) => {
+                OpenError::Full { path }
+            }
+            DatabaseErrorKind::WriteFailed
+            | DatabaseErrorKind::SyncFailed
+            | DatabaseErrorKind::Busy
+            | DatabaseErrorKind::Other => OpenError::Sqlite { path, source },
         }
     }
 
@@ -205,14 +208,14 @@ impl CommitError {
     /// What an error means to a store in this directory.
     pub(super) fn sqlite(directory: &Path, error: SqliteError) -> Self {
         match error.kind() {
-            SqliteErrorKind::Full => CommitError::Full,
-            SqliteErrorKind::SyncFailed => CommitError::SyncFailed,
-            SqliteErrorKind::WriteFailed if sqlite::has_no_room(directory) => CommitError::Full,
-            SqliteErrorKind::WriteFailed
-            | SqliteErrorKind::ReadOnly
-            | SqliteErrorKind::Corrupt
-            | SqliteErrorKind::Busy
-            | SqliteErrorKind::Other => CommitError::Other(error),
+            DatabaseErrorKind::Full => CommitError::Full,
+            DatabaseErrorKind::SyncFailed => CommitError::SyncFailed,
+            DatabaseErrorKind::WriteFailed if sqlite::has_no_room(directory) => CommitError::Full,
+            DatabaseErrorKind::WriteFailed
+            | DatabaseErrorKind::ReadOnly
+            | DatabaseErrorKind::Corrupt
+            | DatabaseErrorKind::Busy
+            | DatabaseErrorKind::Other => CommitError::Other(error),
         }
     }
 }
@@ -220,13 +223,13 @@ impl CommitError {
 impl From<SqliteError> for FoldError {
     fn from(error: SqliteError) -> Self {
         match error.kind() {
-            SqliteErrorKind::Full => FoldError::Full,
-            SqliteErrorKind::Corrupt => FoldError::Damaged,
-            SqliteErrorKind::SyncFailed
-            | SqliteErrorKind::WriteFailed
-            | SqliteErrorKind::ReadOnly
-            | SqliteErrorKind::Busy
-            | SqliteErrorKind::Other => FoldError::Other(error),
+            DatabaseErrorKind::Full => FoldError::Full,
+            DatabaseErrorKind::Corrupt => FoldError::Damaged,
+            DatabaseErrorKind::SyncFailed
+            | DatabaseErrorKind::WriteFailed
+            | DatabaseErrorKind::ReadOnly
+            | DatabaseErrorKind::Busy
+            | DatabaseErrorKind::Other => FoldError::Other(error),
         }
     }
 }
@@ -246,13 +249,13 @@ impl ReadError {
 
     fn or(damaged: Self, error: SqliteError) -> Self {
         match error.kind() {
-            SqliteErrorKind::Corrupt => damaged,
-            SqliteErrorKind::Full
-            | SqliteErrorKind::SyncFailed
-            | SqliteErrorKind::WriteFailed
-            | SqliteErrorKind::ReadOnly
-            | SqliteErrorKind::Busy
-            | SqliteErrorKind::Other => ReadError::Other(error),
+            DatabaseErrorKind::Corrupt => damaged,
+            DatabaseErrorKind::Full
+            | DatabaseErrorKind::SyncFailed
+            | DatabaseErrorKind::WriteFailed
+            | DatabaseErrorKind::ReadOnly
+            | DatabaseErrorKind::Busy
+            | DatabaseErrorKind::Other => ReadError::Other(error),
         }
     }
 }

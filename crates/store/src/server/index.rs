@@ -15,7 +15,8 @@ use super::error::{FoldError, ReadError};
 use super::open::DirectoryLock;
 use super::unfolded::{RecentChunk, Unfolded};
 use super::{RoomSpan, locked};
-use crate::sqlite::{self, SqliteError, SqliteErrorKind, Stamp};
+use crate::database::DatabaseErrorKind;
+use crate::sqlite::{self, SqliteError, Stamp};
 
 /// "SfIx".
 const STAMP: Stamp = Stamp { application: 0x5366_4978, version: 1 };
@@ -95,7 +96,7 @@ impl Index {
         match open_marked(path) {
             Ok(Some((index, mark))) if is_of_this_log(&mark) => Ok(Some((index, mark))),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == SqliteErrorKind::Corrupt => Ok(None),
+            Err(error) if error.kind() == DatabaseErrorKind::Corrupt => Ok(None),
             Err(error) => Err(error),
         }
     }

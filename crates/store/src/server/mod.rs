@@ -34,7 +34,8 @@ pub use index::Folder;
 pub use reader::Reader;
 pub use state::{Put, Table};
 
-use crate::sqlite::{SqliteError, SqliteErrorKind};
+use crate::database::DatabaseErrorKind;
+use crate::sqlite::SqliteError;
 use open::DirectoryLock;
 use unfolded::{RecentChunk, Unfolded};
 
@@ -145,7 +146,7 @@ impl Store {
     /// What an error of a commit means. One after which there is room may still have met a used-up quota that was
     /// raised since; all of it is rolled back, so the first of a row may be tried again.
     fn failed(&mut self, error: SqliteError) -> CommitError {
-        let write = error.kind() == SqliteErrorKind::WriteFailed;
+        let write = error.kind() == DatabaseErrorKind::WriteFailed;
         let error = CommitError::sqlite(&self.directory, error);
         if write && error != CommitError::Full && !std::mem::replace(&mut self.doubted, true) {
             tracing::warn!(%error, "a write failed though there is room: it is tried once more");

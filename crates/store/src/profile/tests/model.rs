@@ -20,7 +20,7 @@ enum Step {
     },
     /// The server decides the next one that waits, and the entry comes first.
     Entry,
-    /// Both processes end and start again.
+    /// Both processes end and start again; in memory, both handles are given up for others.
     Restart,
     /// The server was restored from a backup from so many operations ago.
     Restored {
@@ -41,8 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 struct World {
-    dir: TempDir,
-    profiles: [Profile; 2],
+    kept: Kept,
+    profiles: [Box<dyn ProfileStore>; 2],
     /// The ids that wait, by sequence.
     waits: BTreeMap<u64, u64>,
     /// Their positions.
@@ -55,12 +55,11 @@ struct World {
 }
 
 impl World {
-    fn new() -> World {
-        let (dir, profile) = profile_in_lobby();
-        let second = open_in(dir.path());
+    fn new(kept: Kept) -> World {
+        let profiles = [kept.in_lobby(), kept.open()];
         World {
-            dir,
-            profiles: [profile, second],
+            kept,
+            profiles,
             waits: BTreeMap::new(),
             settled: BTreeMap::new(),
             next_sequence: 1,
@@ -100,7 +99,7 @@ impl World {
                 let entry = wire::Entry { id, sequence, ..message(self.position, LOBBY, self.room_sequence, ANN) };
                 self.apply(&[Change::Entry(entry), accepted(sequence, id, self.position, LOBBY)]);
             }
-            Step::Restart => self.profiles = [open_in(self.dir.path()), open_in(self.dir.path())],
+            Step::Restart => self.profiles = [self.kept.open(), self.kept.open()],
             Step::Restored { lost } => self.restore(lost),
             Step::NewDevice => {
                 self.renumber(0);
@@ -125,7 +124,7 @@ impl World {
         let common = self.position.saturating_sub(lost).max(10);
         let first_waiting = self.waits.keys().next().copied().unwrap_or(self.next_sequence);
         let last_sequence = (first_waiting - 1).saturating_sub(lost);
-        let held: Vec<u64> = held(&self.profiles[0], LOBBY);
+        let held: Vec<u64> = held(&*self.profiles[0], LOBBY);
         let kept = self.profiles[0].messages(LOBBY, 0, usize::MAX).expect("messages");
         self.room_sequence = kept
             .iter()
@@ -137,7 +136,7 @@ impl World {
         self.renumber(last_sequence);
         self.term += 1;
         self.apply(&[welcomed(self.term), Change::Diverged { common, last_sequence }]);
-        assert!(held.starts_with(&self::held(&self.profiles[0], LOBBY)));
+        assert!(held.starts_with(&self::held(&*self.profiles[0], LOBBY)));
     }
 
     fn renumber(&mut self, kept_through: u64) {
@@ -147,7 +146,7 @@ impl World {
     }
 
     fn apply(&mut self, changes: &[Change]) {
-        let stored = apply(&mut self.profiles[0], changes);
+        let stored = apply(&mut *self.profiles[0], changes);
         let first_waiting = self.waits.keys().next().copied().unwrap_or(self.next_sequence);
         assert_eq!(stored.confirmed_through, first_waiting - 1);
         assert!(stored.position <= self.position);
@@ -156,7 +155,7 @@ impl World {
     fn check(&mut self) {
         for profile in &mut self.profiles {
             let expected: Vec<(u64, u64)> = self.waits.iter().map(|(&sequence, &id)| (sequence, id)).collect();
-            assert_eq!(sequences_and_ids(profile), expected);
+            assert_eq!(sequences_and_ids(&**profile), expected);
             let (rows, bytes) = profile.outbox_size().expect("a size");
             assert_eq!((rows, bytes == 0), (self.waits.len() as u64, self.waits.is_empty()));
             let ids: Vec<OperationId> = (1..self.next_id).map(OperationId).collect();
@@ -178,10 +177,12 @@ proptest! {
 
     #[test]
     fn what_was_queued_waits_in_order_or_has_its_outcome(steps in prop::collection::vec(step(), 1..40)) {
-        let mut world = World::new();
-        for step in &steps {
-            world.run(step);
-            world.check();
+        for kept in Kept::all() {
+            let mut world = World::new(kept);
+            for step in &steps {
+                world.run(step);
+                world.check();
+            }
         }
     }
 }

@@ -8,17 +8,15 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 use steadfast_proto::ids::RoomId;
 
-use super::data_version;
-use super::error::ProfileError;
-use super::number::{from_row, to_row};
-use super::reading;
+use super::number::{from_row, limit as at_most, to_row};
+use super::{FlightRow, ProfileError, data_version, reading};
+use crate::profile::flight::FLIGHTS_MAX;
 use crate::sqlite::{self, Stamp};
-use crate::{SqliteError, SqliteErrorKind};
+use crate::{DatabaseErrorKind, SqliteError};
 
 pub(super) const FILE: &str = "live.sqlite3";
 /// "SFlv" and the format. Another one is thrown away: nothing here is worth a conversion.
 const STAMP: Stamp = Stamp { application: 0x5346_6c76, version: 1 };
-const FLIGHTS_MAX: i64 = 100;
 /// A short write-ahead log is written over all the time, which takes no room: on a full disk the status is still told.
 const WAL_PAGES: i64 = 8;
 
@@ -28,23 +26,12 @@ pub struct Live {
     pub(super) connection: Connection,
 }
 
-/// What a process kept of one of its links.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlightRow {
-    /// The process, by its random number.
-    pub process: u64,
-    /// Which of its links.
-    pub link: u64,
-    /// What happened to it, as its keeper writes it (JSON).
-    pub json: String,
-}
-
 impl Live {
     pub(super) fn open(dir: &Path) -> Result<Live, ProfileError> {
         let path = dir.join(FILE);
         match open(&path) {
             Ok(connection) => Ok(Live { connection }),
-            Err(error) if error.kind() == SqliteErrorKind::Corrupt => {
+            Err(error) if error.kind() == DatabaseErrorKind::Corrupt => {
                 tracing::warn!(%error, path = %path.display(), "damaged, begun anew");
                 remove(&path)?;
                 Ok(Live { connection: open(&path)? })
@@ -94,7 +81,7 @@ impl Live {
                 "DELETE FROM flights
                  WHERE number <= (SELECT number FROM flights ORDER BY number DESC LIMIT 1 OFFSET ?)",
             )?
-            .execute([FLIGHTS_MAX])?;
+            .execute([at_most(FLIGHTS_MAX)])?;
         Ok(())
     }
 
@@ -102,7 +89,7 @@ impl Live {
     pub fn flights(&self, limit: usize) -> Result<Vec<FlightRow>, ProfileError> {
         let mut statement =
             self.connection.prepare_cached("SELECT process, link, json FROM flights ORDER BY number DESC LIMIT ?")?;
-        let rows = statement.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        let rows = statement.query_map([at_most(limit)], |row| {
             Ok(FlightRow { process: from_row(row.get(0)?), link: from_row(row.get(1)?), json: row.get(2)? })
         })?;
         let mut flights = rows.collect::<rusqlite::Result<Vec<_>>>()?;

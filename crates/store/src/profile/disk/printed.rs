@@ -7,9 +7,8 @@
 use rusqlite::Connection;
 use steadfast_proto::ids::RoomId;
 
-use super::Profile;
-use super::error::ProfileError;
 use super::number::{from_row, to_row};
+use super::{Profile, ProfileError};
 
 impl Profile {
     /// The last room sequence of this room that this profile printed; `None` if it never printed any.

@@ -108,22 +108,6 @@ fn of_too_many_questions_the_oldest_are_gone_and_the_newest_want_never_is() {
 }
 
 #[test]
-fn the_last_hundred_links_are_kept_and_what_is_known_of_one_replaces_what_was() {
-    let (dir, profile) = new_profile();
-    let row = |link, json: &str| FlightRow { process: u64::MAX, link, json: json.to_owned() };
-    for link in 1..=120 {
-        profile.live().set_flight(&row(link, "{}")).expect("kept");
-    }
-    let lost = row(119, "{\"loss\":1}");
-    profile.live().set_flight(&lost).expect("kept");
-    let other = FlightRow { process: 7, ..row(119, "{}") };
-    profile.live().set_flight(&other).expect("another process has links of its own");
-    let flights = open_in(dir.path()).live().flights(usize::MAX).expect("flights");
-    assert_eq!((flights.len(), flights[0].link), (100, 22));
-    assert_eq!(profile.live().flights(3), Ok(vec![lost, row(120, "{}"), other]));
-}
-
-#[test]
 fn what_processes_watch_counts_as_long_as_they_say_it_again() {
     let (dir, profile) = new_profile();
     let other = open_in(dir.path());
@@ -206,4 +190,30 @@ fn what_is_live_is_not_synced_and_what_is_durable_is() {
         connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).expect("a number")
     };
     assert_eq!((synchronous(&profile.connection), synchronous(&profile.live.connection)), (2, 0));
+}
+
+#[test]
+fn the_read_mark_is_kept_and_only_grows_and_other_processes_hear_of_it() {
+    let (dir, profile) = profile_in_lobby();
+    let other = open_in(dir.path());
+    let before = other.version().expect("a version");
+    profile.set_read_up_to(LOBBY, 3).expect("set");
+    let after = other.version().expect("a version");
+    assert_ne!(before, after);
+    profile.set_read_up_to(LOBBY, 2).expect("set");
+    profile.set_read_up_to(LOBBY, 3).expect("set");
+    assert_eq!(other.version(), Ok(after), "nothing new, nothing told");
+    assert_eq!(other.read_up_to(LOBBY), Ok(Some(3)));
+}
+
+#[test]
+fn a_mark_of_which_a_loss_of_power_took_the_file_begins_where_this_device_did() {
+    let (dir, mut profile) = profile_in_lobby();
+    apply(&mut profile, &[Change::Entry(message(11, LOBBY, 4, BOB))]);
+    profile.set_read_up_to(LOBBY, 4).expect("set");
+    drop(profile);
+    std::fs::write(dir.path().join("live.sqlite3"), [b'x'; 8_192]).expect("damaged");
+    let profile = open_in(dir.path());
+    assert_eq!(profile.read_up_to(LOBBY), Ok(None));
+    assert_eq!(profile.unread(LOBBY, "ann").expect("a count").messages, 1);
 }

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use super::error::ProfileError;
+use super::ProfileError;
 
 const FILE: &str = "driver.lock";
 /// More digits than any process id has.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::SqliteErrorKind;
+use crate::DatabaseErrorKind;
 use crate::sqlite;
 use crate::sqlite::in_the_way;
 
@@ -138,7 +138,7 @@ fn what_another_process_is_still_syncing_is_not_relied_on() {
     let syncing = in_the_way::Checkpoint::start(&dir.path().join(FILE));
     let mut profile = open_in(dir.path());
     let is_busy = |error: &ProfileError| {
-        let busy = matches!(error, ProfileError::Sqlite(error) if error.kind() == SqliteErrorKind::Busy);
+        let busy = matches!(error, ProfileError::Database { kind: DatabaseErrorKind::Busy, .. });
         busy && error.is_passing()
     };
     let resumed = profile.resume().map(|_| ());

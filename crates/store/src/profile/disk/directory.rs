@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::error::ProfileError;
+use super::ProfileError;
 
 /// Others on this machine must not read the secret. An existing directory is left as its owner made it.
 pub(super) fn make(dir: &Path) -> Result<(), ProfileError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::ProfileError;
+use super::ProfileError;
 use crate::sqlite::Stamp;
 
 /// `PRAGMA application_id`: "SFpr".

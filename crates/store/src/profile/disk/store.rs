@@ -4,10 +4,9 @@ use steadfast_proto::ids::{OperationId, Place, RoomId};
 use steadfast_proto::session::{Change, Identity, Resume, Stored};
 use steadfast_proto::wire;
 
-use super::store::ProfileStore;
 use super::{
-    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, Profile, ProfileError, Queued, RefusedOp,
-    RoomInfo, SettledOutcome, StoredMessage,
+    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, PendingIn, PendingOp, Profile, ProfileError,
+    ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, StoredMessage, Unread,
 };
 
 impl ProfileStore for Profile {
@@ -87,6 +86,26 @@ impl ProfileStore for Profile {
 
     fn missing(&self, room: RoomId, from: u64, to: u64) -> Result<Option<(u64, u64)>, ProfileError> {
         Profile::missing(self, room, from, to)
+    }
+
+    fn search(&self, search: &Search, from: SearchFrom, limit: usize) -> Result<Searched, ProfileError> {
+        Profile::search(self, search, from, limit)
+    }
+
+    fn pending(&self, room: &PendingIn, before_sequence: u64, limit: usize) -> Result<Vec<PendingOp>, ProfileError> {
+        Profile::pending(self, room, before_sequence, limit)
+    }
+
+    fn read_up_to(&self, room: RoomId) -> Result<Option<u64>, ProfileError> {
+        Profile::read_up_to(self, room)
+    }
+
+    fn set_read_up_to(&self, room: RoomId, sequence: u64) -> Result<(), ProfileError> {
+        Profile::set_read_up_to(self, room, sequence)
+    }
+
+    fn unread(&self, room: RoomId, name: &str) -> Result<Unread, ProfileError> {
+        Profile::unread(self, room, name)
     }
 
     fn printed(&self, room: RoomId) -> Result<Option<u64>, ProfileError> {
