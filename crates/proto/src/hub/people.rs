@@ -217,7 +217,9 @@ impl Hub {
         loop {
             let reader = self.readers.get(id)?.account;
             let watching = self.people.watching.get(&id)?;
-            let index = watching.rooms.iter().position(Watched::is_due)?;
+            // The one that was looked at longest ago: a busy room keeps no quiet one waiting.
+            let due = watching.rooms.iter().enumerate().filter(|(_, watched)| watched.is_due());
+            let (index, _) = due.min_by_key(|(_, watched)| watched.looked)?;
             let Watched { room, told, walk, .. } = watching.rooms[index];
             let (after, began) = walk.unwrap_or((AccountId(0), self.people.tick));
             // Asked anew each time: who has left meanwhile is told nothing more.
@@ -296,5 +298,36 @@ impl Watched {
     /// Whether it changed since it was looked at.
     fn is_due(&self) -> bool {
         self.looked.is_none_or(|looked| looked < self.marked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::State;
+    use crate::ids::{DeviceId, LogId};
+    use crate::wire::Incarnation;
+
+    #[test]
+    fn as_long_as_nobody_watches_nothing_is_noted_of_who_comes_and_acknowledges() {
+        let mut hub = Hub::new(State::empty(LogId([7; 16])), 1);
+        let attach = |hub: &mut Hub, device| {
+            let incarnation = Incarnation { process_start_ms: 1, process: 1, link: 1 };
+            hub.attach(AccountId(9), DeviceId([device; 16]), incarnation, Some(0)).expect("it is the first").reader
+        };
+        let (first, second) = (attach(&mut hub, 1), attach(&mut hub, 2));
+        hub.acknowledge(first, 0);
+        hub.detach(second);
+        assert_eq!((hub.people.changed.len(), hub.people.watchers.len()), (0, 0));
+        assert_eq!(hub.tick_people(), PeopleTick { woken: vec![], watched: false });
+
+        assert!(hub.watch(first, [RoomId(1)].into_iter()));
+        let third = attach(&mut hub, 3);
+        assert_eq!(hub.people.changed.len(), 1);
+        // The last one who watches takes with it what was noted for it.
+        hub.detach(first);
+        hub.detach(third);
+        assert_eq!((hub.people.changed.len(), hub.people.watchers.len(), hub.people.watching.len()), (0, 0, 0));
+        assert!(!hub.tick_people().watched);
     }
 }

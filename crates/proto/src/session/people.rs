@@ -172,3 +172,107 @@ impl People {
         Some(Kind::Signal(Signal { room: room.0, ..Signal::default() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Left, Message};
+
+    const ROOM: RoomId = RoomId(7);
+    const OWN: AccountId = AccountId(1);
+    const NOW: Instant = Instant::from_nanos(1);
+
+    fn signal(account: u64) -> Signal {
+        let presence = Presence::Online.into();
+        Signal { room: ROOM.0, account, name: format!("p{account}"), presence, as_of: 50, ..Signal::default() }
+    }
+
+    fn watching() -> People {
+        let mut people = People::default();
+        people.watch(&[ROOM]);
+        people
+    }
+
+    fn left(account: u64, position: u64) -> Entry {
+        let what = What::Left(Left { account, name: String::new() });
+        Entry { position, room: ROOM.0, account, what: Some(what), ..Entry::default() }
+    }
+
+    #[test]
+    fn what_a_server_tells_is_bounded_in_rooms_people_names_and_time() {
+        let mut people = People::default();
+        let rooms: Vec<RoomId> = (0..40).map(|n| RoomId(n / 2)).collect();
+        people.watch(&rooms);
+        assert_eq!(people.rooms().map(|(room, _)| room.0).collect::<Vec<_>>(), (0..16).collect::<Vec<_>>());
+        people.handle_signal(NOW, Signal { room: 17, ..signal(2) });
+        assert_eq!(people.of(RoomId(17)).count(), 0, "nobody looks there");
+        people.handle_signal(NOW, Signal { name: "x".repeat(65), ..signal(2) });
+        assert_eq!(people.of(ROOM).count(), 0, "that is no name");
+        (1..=101).for_each(|account| people.handle_signal(NOW, signal(account)));
+        assert_eq!(people.of(ROOM).map(|(account, _)| account.0).collect::<Vec<_>>(), (1..=100).collect::<Vec<_>>());
+        people.handle_signal(NOW, Signal { typing_ms: u32::MAX, ..signal(100) });
+        assert_eq!(people.next_deadline(), Some(NOW + TYPING_MAX), "who is known is told of");
+        people.handle_timeout(NOW + TYPING_MAX);
+        assert_eq!(people.next_deadline(), None);
+    }
+
+    #[test]
+    fn an_entry_that_is_older_than_what_was_told_changes_nothing() {
+        let mut people = watching();
+        people.handle_signal(NOW, Signal { typing_ms: 5_000, ..signal(2) });
+        let message = |position| Entry { what: Some(What::Message(Message::default())), ..left(2, position) };
+        let version = people.version();
+        people.handle_entry(&left(2, 50), OWN);
+        people.handle_entry(&message(50), OWN);
+        assert_eq!((people.version(), people.of(ROOM).count()), (version, 1));
+        people.handle_entry(&message(51), OWN);
+        assert_eq!(people.next_deadline(), None, "it has sent what it typed");
+        people.handle_entry(&left(2, 52), OWN);
+        assert_eq!(people.of(ROOM).count(), 0);
+    }
+
+    #[test]
+    fn who_leaves_a_room_forgets_its_people() {
+        let mut people = watching();
+        people.handle_signal(NOW, signal(2));
+        people.handle_entry(&left(OWN.0, 51), OWN);
+        assert_eq!((people.of(ROOM).count(), people.rooms().count()), (0, 1));
+    }
+
+    #[test]
+    fn what_was_delivered_never_goes_back_under_one_term_and_counts_no_more_under_another() {
+        let mut people = watching();
+        let delivered = |people: &People| people.of(ROOM).next().map(|(_, person)| person.delivered);
+        people.handle_signal(NOW, Signal { delivered: 40, ..signal(2) });
+        people.handle_loss();
+        people.handle_welcome(false);
+        people.handle_signal(NOW, Signal { delivered: 30, ..signal(2) });
+        assert_eq!(delivered(&people), Some(40));
+        people.handle_welcome(true);
+        assert_eq!(delivered(&people), None);
+        people.handle_signal(NOW, Signal { delivered: 30, ..signal(2) });
+        assert_eq!(delivered(&people), Some(30));
+    }
+
+    #[test]
+    fn typing_is_said_once_a_second_and_a_watch_before_it_once_a_link() {
+        let mut people = watching();
+        let said = |people: &mut People, now| std::iter::from_fn(|| people.poll_send(now)).collect::<Vec<_>>();
+        people.handle_welcome(true);
+        (0..5).for_each(|_| people.type_in(NOW, ROOM));
+        let typing = Kind::Signal(Signal { room: ROOM.0, ..Signal::default() });
+        assert_eq!(said(&mut people, NOW), [Kind::Watch(Watch { rooms: vec![ROOM.0] }), typing.clone()]);
+        let early = NOW + TYPING_PAUSE - Duration::from_nanos(1);
+        people.type_in(early, ROOM);
+        assert_eq!(said(&mut people, early), []);
+        people.type_in(NOW + TYPING_PAUSE, ROOM);
+        assert_eq!(said(&mut people, NOW + TYPING_PAUSE), [typing]);
+        // What was typed on a line that is gone is not said on the next one.
+        people.type_in(NOW + 2 * TYPING_PAUSE, ROOM);
+        people.handle_welcome(false);
+        assert_eq!(said(&mut people, NOW + 3 * TYPING_PAUSE), [Kind::Watch(Watch { rooms: vec![ROOM.0] })]);
+        people.watch(&[]);
+        people.handle_welcome(false);
+        assert_eq!(said(&mut people, NOW + 4 * TYPING_PAUSE), [], "who watches nothing says nothing");
+    }
+}

@@ -51,6 +51,10 @@ fn type_in(world: &mut World, client: usize, room: RoomId) {
     world.tell(client, |session| session.type_in(now, room));
 }
 
+fn leave(room: RoomId) -> Body {
+    Body::Leave(wire::Leave { room: Some(wire::RoomRef { by: Some(wire::room_ref::By::Room(room.0)) }) })
+}
+
 fn account(world: &World, client: usize) -> AccountId {
     world.clients[client].profile.identity.account
 }
@@ -182,8 +186,7 @@ fn who_leaves_is_seen_no_more_and_sees_no_more() {
         watch(&mut world, BOB, &[room]);
         world.run_for(SOON);
         assert!(seen(&world, BOB, room, CY).is_some());
-        let reference = wire::RoomRef { by: Some(wire::room_ref::By::Room(room.0)) };
-        world.append(BOB, Body::Leave(wire::Leave { room: Some(reference) }));
+        world.append(BOB, leave(room));
         come_to_rest(&mut world);
         assert_eq!(seen(&world, ANN, room, BOB), None);
         type_in(&mut world, CY, room);
@@ -280,7 +283,7 @@ fn whatever_happens_to_lines_and_processes_in_the_end_each_watcher_knows_how_it_
         clients.iter().for_each(|&client| watch(&mut world, client, &[room]));
         for _ in 0..world.random.between(5, 25) {
             let client = clients[world.random.below(3)];
-            match world.random.below(7) {
+            match world.random.below(9) {
                 0 => world.cut_any(client),
                 1 if world.random.percent(30) => {
                     world.crash_server();
@@ -289,6 +292,8 @@ fn whatever_happens_to_lines_and_processes_in_the_end_each_watcher_knows_how_it_
                 2 => type_in_if_up(&mut world, client, room),
                 3 => watch_if_up(&mut world, client, &[]),
                 4 => watch_if_up(&mut world, client, &[room]),
+                5 => drop(world.append(client, leave(room))),
+                6 => drop(world.enter(client, "lobby")),
                 _ => drop(world.send_entered(client, entered[client], 200)),
             }
             let pause = world.random.ms(0, 1_500);
@@ -297,9 +302,13 @@ fn whatever_happens_to_lines_and_processes_in_the_end_each_watcher_knows_how_it_
         come_to_rest(&mut world);
         clients.iter().for_each(|&client| watch(&mut world, client, &[room]));
         world.run_for(TYPING + Duration::from_secs(2));
+        let state = world.server.hub.as_ref().expect("the server runs").state();
+        let is_member = |client: usize| state.is_member(account(&world, client), room);
         for &by in &clients {
             for &client in &clients {
-                let person = seen(&world, by, room, client).expect("a member is known");
+                let person = seen(&world, by, room, client);
+                assert_eq!(person.is_some(), is_member(by) && is_member(client), "{by} of {client}");
+                let Some(person) = person else { continue };
                 let position = world.clients[client].profile.position();
                 let told = (person.name.as_str(), person.online, person.typing_until, person.delivered);
                 assert_eq!(told, (NAMES[client], true, None, position), "{by} of {client}");

@@ -1,162 +1,22 @@
 //! A client that asks for more than it reads, sends half of what it begins, or wears a room out, has a bounded cost.
 
+mod people;
+mod scene;
+
 use steadfast_proto::codec::{self, Decoder};
-use steadfast_proto::hub::connection::{
-    Admission, CLIENT_BYTES_MAX, Ending, Event, FRAME_BYTES, StoredChunk, check_hello,
-};
-use steadfast_proto::hub::{
-    Answer, BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, Connection, Draft, Hub, NewEntry, Origin, SignUp, State,
-};
-use steadfast_proto::ids::{AccountId, DeviceId, LogId, Term};
-use steadfast_proto::time::{Duration, Instant};
+use steadfast_proto::hub::connection::{CLIENT_BYTES_MAX, Event, FRAME_BYTES, StoredChunk};
+use steadfast_proto::hub::{BODY_BYTES_MAX, CONTENT_TYPE_BYTES_MAX, Connection, Hub};
+use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{
     self, ByeReason, HistoryPage, Op, Refusal, RoomRef, entry::What, frame::Kind, op::Body, room_ref::By,
 };
 
-const START: Instant = Instant::from_nanos(1_000_000_000);
-const NAMES: [&str; 2] = ["ann", "bob"];
-
-/// A server's core with two people, and all that it has stored.
-struct Scene {
-    hub: Hub,
-    log: Vec<NewEntry>,
-}
-
-impl Scene {
-    fn set() -> Self {
-        Self::with_rings(8 << 20)
-    }
-
-    fn with_rings(ring_bytes_max: usize) -> Self {
-        let mut scene = Self { hub: Hub::new(State::empty(LogId([7; 16])), ring_bytes_max), log: Vec::new() };
-        scene.batch(|draft| draft.open_term(Term(5)));
-        for (number, name) in NAMES.iter().enumerate() {
-            let device_id = device(number);
-            let account = account(number);
-            let sign_up = SignUp { name: (*name).to_owned(), device_id, secret_hash: [1; 32], account };
-            scene.batch(|draft| draft.sign_up(&sign_up)).expect("nobody has this name");
-        }
-        scene
-    }
-
-    fn batch<T>(&mut self, decide: impl FnOnce(&mut Draft<'_>) -> T) -> T {
-        let mut draft = self.hub.draft(1_000);
-        let decided = decide(&mut draft);
-        let changes = draft.finish();
-        self.log.extend(changes.entries.iter().cloned());
-        self.hub.commit(&changes);
-        decided
-    }
-
-    /// The outcome of a person's next operation.
-    fn op(&mut self, person: usize, sequence: u64, body: Body) -> wire::Outcome {
-        let id = person as u64 * 1_000_000 + sequence + 1;
-        let op = Op { sequence, id, confirmed_through: sequence - 1, composed_at_ms: 0, body: Some(body) };
-        let origin = Origin { device: device(person), link: 900 + person as u64 };
-        match self.batch(|draft| draft.apply(origin, &op)) {
-            Answer::Outcome(outcome) => outcome,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn connect(&mut self, person: usize) -> Connection {
-        self.greet(person, accepted())
-    }
-
-    fn greet(&mut self, person: usize, mut connection: Connection) -> Connection {
-        let hello = hello(person);
-        connection.handle_bytes(START, &bytes_of(Kind::Hello(hello)), &mut self.hub);
-        let Some(Event::Greeted(hello)) = connection.poll_event() else { panic!("not greeted") };
-        let greeting = check_hello(&hello).expect("it is well formed");
-        connection.handle_greeting(&hello, greeting, Duration::from_secs(3));
-        let admission = Admission { account: account(person), return_spread_ms: 0, now_ms: 0 };
-        connection.handle_admitted(START, &admission, &mut self.hub, &mut Vec::new());
-        connection
-    }
-
-    /// The stored entries from one position to another as one chunk.
-    fn chunk(&self, from: u64, to: u64) -> StoredChunk {
-        let entries = || self.log.iter().filter(|entry| (from..=to).contains(&entry.position));
-        let frames: Vec<u8> = entries().flat_map(|entry| entry.unit.to_vec()).collect();
-        StoredChunk { first_position: from, count: entries().count() as u32, frames: frames.into() }
-    }
-
-    /// What leaves when the socket takes all.
-    fn drain(&mut self, connection: &mut Connection) -> Vec<Kind> {
-        let (mut decoder, mut kinds) = (Decoder::default(), Vec::new());
-        loop {
-            let mut out = Vec::new();
-            connection.poll_transmit(START, &mut self.hub, &mut out);
-            if out.is_empty() {
-                return kinds;
-            }
-            decoder.push(&out);
-            while let Some(received) = decoder.next_frame().expect("our own frames are good") {
-                kinds.push(received.kind);
-            }
-        }
-    }
-}
-
-fn hello(person: usize) -> wire::Hello {
-    wire::Hello {
-        version_min: 1,
-        version_max: 1,
-        idle_bound_ms: 3_600_000,
-        window_bytes: 65_536,
-        credentials: Some(wire::Credentials {
-            name: NAMES[person].to_owned(),
-            device_id: device(person).0.to_vec().into(),
-            secret: vec![1; 32].into(),
-            account: 0,
-        }),
-        incarnation: Some(wire::Incarnation { process_start_ms: 1, process: 1, link: 1 }),
-        ..wire::Hello::default()
-    }
-}
-
-fn accepted() -> Connection {
-    Connection::new(Duration::from_secs(3), Duration::from_secs(15), START)
-}
-
-fn device(person: usize) -> DeviceId {
-    DeviceId([person as u8 + 1; 16])
-}
-
-fn account(person: usize) -> AccountId {
-    AccountId(100 + person as u64)
-}
-
-fn bytes_of(kind: Kind) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    codec::encode_kind(kind, &mut bytes);
-    bytes
-}
-
-fn the_room(room: u64) -> Option<RoomRef> {
-    Some(RoomRef { by: Some(By::Room(room)) })
-}
-
-fn enter() -> Body {
-    Body::Enter(wire::Enter { name: "lobby".to_owned() })
-}
-
-fn send(room: u64, bytes: usize) -> Body {
-    Body::Send(wire::Send { room: the_room(room), body: vec![0; bytes].into(), content_type: String::new() })
-}
-
-fn farewell(connection: &mut Connection) -> Option<ByeReason> {
-    std::iter::from_fn(|| connection.poll_event()).find_map(|event| match event {
-        Event::Close(Ending::Said { reason, .. }) => Some(reason),
-        Event::Close(Ending::Found(error)) => Some(error.bye_reason()),
-        _ => None,
-    })
-}
+use scene::*;
 
 #[test]
 fn a_client_that_asks_for_pages_and_reads_none_holds_four_of_them() {
     let mut scene = Scene::set();
-    let room = scene.op(0, 1, enter()).room;
+    let room = scene.op(0, 1, enter("lobby")).room;
     let position = scene.op(0, 2, send(room, 60_000)).position;
     let chunk = scene.chunk(position, position);
     let mut connection = scene.connect(0);
@@ -223,13 +83,13 @@ fn a_room_that_is_left_and_entered_for_ever_ends_in_a_refusal() {
         sequence += 1;
         sequence
     };
-    let room = scene.op(0, next(), enter()).room;
+    let room = scene.op(0, next(), enter("lobby")).room;
     for _ in 0..999 {
         assert_eq!(scene.op(0, next(), Body::Leave(wire::Leave { room: the_room(room) })).refusal, 0);
-        assert_eq!(scene.op(0, next(), enter()).refusal, 0);
+        assert_eq!(scene.op(0, next(), enter("lobby")).refusal, 0);
     }
     assert_eq!(scene.op(0, next(), Body::Leave(wire::Leave { room: the_room(room) })).refusal, 0);
-    assert_eq!(scene.op(0, next(), enter()).refusal, Refusal::NotAllowed as i32);
+    assert_eq!(scene.op(0, next(), enter("lobby")).refusal, Refusal::NotAllowed as i32);
 }
 
 #[test]
@@ -311,7 +171,7 @@ fn a_stranger_has_the_time_that_the_server_is_set_to_and_one_who_greeted_has_no_
 #[test]
 fn a_catch_up_that_the_store_has_no_time_for_is_asked_for_again_with_the_next_bytes() {
     let mut scene = Scene::with_rings(1);
-    let room = scene.op(0, 1, enter()).room;
+    let room = scene.op(0, 1, enter("lobby")).room;
     let mut connection = scene.connect(0);
     scene.drain(&mut connection);
     scene.op(0, 2, send(room, 9));
@@ -327,7 +187,7 @@ fn a_catch_up_that_the_store_has_no_time_for_is_asked_for_again_with_the_next_by
 #[test]
 fn a_pong_overtakes_a_page_that_is_leaving() {
     let mut scene = Scene::set();
-    let room = scene.op(0, 1, enter()).room;
+    let room = scene.op(0, 1, enter("lobby")).room;
     let position = scene.op(0, 2, send(room, 60_000)).position;
     let chunk = scene.chunk(position, position);
     let mut connection = scene.connect(0);
