@@ -30,7 +30,8 @@ const CLOSE: std::time::Duration = std::time::Duration::from_secs(3);
 /// A profile that is open: its outbox, its messages, and the line that this process drives for it, or another one.
 ///
 /// A handle: clones are cheap and mean the same client, from any task. It is open until [`close`](Self::close) is
-/// called on one of them, or until the last of them is gone, with every [`Room`] and [`Sent`] that was made from it.
+/// called on one of them, or until the last of them is gone, with every [`Room`], [`Sent`], [`Inbox`](crate::Inbox) and
+/// [`Feed`](crate::Feed) that was made from it.
 /// Closing waits; dropping the last handle says goodbye to the server and ends the threads, too, but nobody waits for
 /// that. Either way nothing that [`Room::send`] returned from is lost.
 #[derive(Clone, Debug)]
@@ -348,6 +349,10 @@ impl Client {
 
     pub(crate) fn people_told(&self) -> watch::Receiver<People> {
         self.0.people.clone()
+    }
+
+    pub(crate) fn writer(&self) -> &Keeper {
+        &self.0.writer
     }
 
     pub(crate) fn reader(&self) -> &Keeper {

@@ -7,6 +7,7 @@ use steadfast_proto::ids::{DeviceId, Place, RoomId};
 
 use super::apply::Applying;
 use super::aside::Moved;
+use super::consumer;
 use super::error::ApplyError;
 use super::notices::NoticeKind;
 use super::number::checked_position;
@@ -20,6 +21,7 @@ impl Applying<'_> {
         self.flush()?;
         let moved = self.tables.move_aside(common, self.standing.account, self.at_ms)?;
         let lost = rewind::rewind_rooms(self.tables, common)?;
+        self.tables.add_rewind(consumer::LOG, common)?;
         self.rewind_place(common)?;
         self.renumber(last_sequence, &lost)?;
         if moved != Moved::default() || !lost.is_empty() {

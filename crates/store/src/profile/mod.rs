@@ -11,6 +11,7 @@
 mod append;
 mod apply;
 mod aside;
+mod consumer;
 #[cfg(feature = "sqlite")]
 mod disk;
 mod diverge;
@@ -41,6 +42,7 @@ mod wants;
 use steadfast_proto::ids::{AccountId, DeviceId};
 
 pub use aside::AsideMessage;
+pub use consumer::{ConsumerClaim, Stay, StreamPlace};
 #[cfg(feature = "sqlite")]
 pub use disk::{DriverLock, Live, Profile};
 pub use error::{AppendError, ApplyError, ProfileError};

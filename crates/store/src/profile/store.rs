@@ -8,8 +8,9 @@ use steadfast_proto::session::{Change, Identity, Resume, Stored};
 use steadfast_proto::wire;
 
 use super::{
-    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, PendingIn, PendingOp, ProfileError, Queued,
-    RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, StoredMessage, Unread,
+    AppendError, ApplyError, AsideMessage, ConsumerClaim, FlightRow, NewOp, Notice, PendingIn, PendingOp, ProfileError,
+    Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, Stay, StoredMessage, StreamPlace,
+    Unread,
 };
 
 /// One device's store. Its calls may block. For one thread at a time.
@@ -104,6 +105,29 @@ pub trait ProfileStore: Send {
     /// read from: should histories have parted since that read, the mark goes back with them. It never goes back
     /// otherwise.
     fn set_printed(&self, room: RoomId, sequence: u64) -> Result<(), ProfileError>;
+
+    /// Claims the name of a consumer, which must be one that a room could have; `None`: somebody has it.
+    fn claim_consumer(&self, name: &str) -> Result<Option<ConsumerClaim>, ProfileError>;
+
+    /// Where the consumer of this name is; `None` if it never noted a place.
+    fn consumer(&self, name: &str) -> Result<Option<StreamPlace>, ProfileError>;
+
+    /// The consumer of this name is done with all up to this place: stored when this returns. Its place never goes back
+    /// but by a rewind.
+    fn set_consumer(&mut self, name: &str, place: StreamPlace) -> Result<(), ProfileError>;
+
+    /// Where this place is after the rewinds that it does not know; it knows all of them then. One that knows more than
+    /// there were is of another profile, and knows none.
+    fn set_back(&self, place: StreamPlace) -> Result<StreamPlace, ProfileError>;
+
+    /// When this account was a member of the room, in that order.
+    fn stays(&self, room: RoomId) -> Result<Vec<Stay>, ProfileError>;
+
+    /// The last entry of the stream that was stored once and is held no more, for want of room: its room sequence and
+    /// its position.
+    fn dropped(&self, _room: RoomId) -> Result<Option<(u64, u64)>, ProfileError> {
+        Ok(None)
+    }
 
     /// Keeps what happened to a link, in place of what was kept of the same one. The last 100 links are kept.
     fn set_flight(&self, flight: &FlightRow) -> Result<(), ProfileError>;

@@ -9,6 +9,7 @@
 //! immediate, so that they stand in line. Only the holder of the lock may call [`Profile::apply`].
 
 mod aside;
+mod consumer;
 mod directory;
 mod live;
 mod lock;
@@ -47,9 +48,9 @@ use super::apply::apply_within;
 use super::row::{OpKind, OutboxRow, Reference};
 use super::standing::{Standing, resume};
 use super::{
-    Answer, AppendError, ApplyError, AsideMessage, FlightRow, Fresh, LineKey, NewOp, Notice, NoticeKind, PendingIn,
-    PendingOp, ProfileError, ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome,
-    StoredMessage, Unread, Want, What,
+    Answer, AppendError, ApplyError, AsideMessage, ConsumerClaim, FlightRow, Fresh, LineKey, NewOp, Notice, NoticeKind,
+    PendingIn, PendingOp, ProfileError, ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched,
+    SettledOutcome, Stay, StoredMessage, StreamPlace, Unread, Want, What,
 };
 use crate::sqlite;
 use crate::{DatabaseErrorKind, SqliteError};

@@ -64,7 +64,8 @@ fn tables(connection: &Connection) -> rusqlite::Result<i64> {
 ///
 /// `rooms.last` is NULL while it is unknown where the room's next entry stands.
 ///
-/// `rewinds`: how far each room was set back by divergences, for readers that keep a mark of their own.
+/// `rewinds`: how far each room was set back by divergences, for readers that keep a mark of their own; of no room (0):
+/// the log itself, to which position.
 const TABLES: &str = "
 CREATE TABLE profile (
     one            INTEGER PRIMARY KEY CHECK (one = 1),

@@ -5,8 +5,9 @@ use steadfast_proto::session::{Change, Identity, Resume, Stored};
 use steadfast_proto::wire;
 
 use super::{
-    AppendError, ApplyError, AsideMessage, FlightRow, NewOp, Notice, PendingIn, PendingOp, Profile, ProfileError,
-    ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, StoredMessage, Unread,
+    AppendError, ApplyError, AsideMessage, ConsumerClaim, FlightRow, NewOp, Notice, PendingIn, PendingOp, Profile,
+    ProfileError, ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, Stay,
+    StoredMessage, StreamPlace, Unread,
 };
 
 impl ProfileStore for Profile {
@@ -114,6 +115,26 @@ impl ProfileStore for Profile {
 
     fn set_printed(&self, room: RoomId, sequence: u64) -> Result<(), ProfileError> {
         Profile::set_printed(self, room, sequence)
+    }
+
+    fn claim_consumer(&self, name: &str) -> Result<Option<ConsumerClaim>, ProfileError> {
+        Profile::claim_consumer(self, name)
+    }
+
+    fn consumer(&self, name: &str) -> Result<Option<StreamPlace>, ProfileError> {
+        Profile::consumer(self, name)
+    }
+
+    fn set_consumer(&mut self, name: &str, place: StreamPlace) -> Result<(), ProfileError> {
+        Profile::set_consumer(self, name, place)
+    }
+
+    fn set_back(&self, place: StreamPlace) -> Result<StreamPlace, ProfileError> {
+        Profile::set_back(self, place)
+    }
+
+    fn stays(&self, room: RoomId) -> Result<Vec<Stay>, ProfileError> {
+        Profile::stays(self, room)
     }
 
     fn set_flight(&self, flight: &FlightRow) -> Result<(), ProfileError> {

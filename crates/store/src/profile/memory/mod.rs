@@ -16,7 +16,7 @@ mod tests;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use steadfast_proto::ids::{OperationId, Place, RoomId};
 use steadfast_proto::names;
@@ -30,6 +30,7 @@ use self::rooms::Rooms;
 use self::table::{Table, Value};
 use super::append::append_within;
 use super::apply::apply_within;
+use super::consumer::{self, LOG};
 use super::flight::FLIGHTS_MAX;
 use super::outbox::within_bytes;
 use super::pending::Ways;
@@ -37,9 +38,9 @@ use super::reading::Counting;
 use super::search::search_step;
 use super::standing::{Standing, resume};
 use super::{
-    AppendError, ApplyError, AsideMessage, FlightRow, Fresh, NewOp, Notice, PendingIn, PendingOp, ProfileError,
-    ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, StoredMessage, Unread,
-    What,
+    AppendError, ApplyError, AsideMessage, ConsumerClaim, FlightRow, Fresh, NewOp, Notice, PendingIn, PendingOp,
+    ProfileError, ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched, SettledOutcome, Stay,
+    StoredMessage, StreamPlace, Unread, What,
 };
 
 /// Entries that a profile in memory holds, by default.
@@ -71,6 +72,9 @@ struct State {
     /// What the person has read.
     read: Marks,
     flights: VecDeque<FlightRow>,
+    /// Where consumers are, by name; and who is one.
+    consumers: BTreeMap<String, StreamPlace>,
+    claims: BTreeMap<String, Weak<()>>,
 }
 
 /// By room: the last room sequence that a mark counts, and the newest rewind at the time when it was set.
@@ -113,6 +117,8 @@ impl MemoryProfile {
             printed: Marks::new(),
             read: Marks::new(),
             flights: VecDeque::new(),
+            consumers: BTreeMap::new(),
+            claims: BTreeMap::new(),
         };
         let state = Arc::new(Mutex::new(state));
         Ok(Self { state, messages_bytes_max, rewind_seen: Cell::new(0) })
@@ -335,6 +341,46 @@ impl ProfileStore for MemoryProfile {
         let mark = state.marked(&state.printed, room, sequence, self.rewind_seen.get());
         state.printed.insert(room, mark);
         Ok(())
+    }
+
+    fn claim_consumer(&self, name: &str) -> Result<Option<ConsumerClaim>, ProfileError> {
+        let mut state = self.state();
+        state.claims.retain(|_, claim| claim.strong_count() > 0);
+        if state.claims.contains_key(name) {
+            return Ok(None);
+        }
+        let held = Arc::new(());
+        state.claims.insert(name.to_owned(), Arc::downgrade(&held));
+        Ok(Some(ConsumerClaim::in_memory(held)))
+    }
+
+    fn consumer(&self, name: &str) -> Result<Option<StreamPlace>, ProfileError> {
+        Ok(self.state().consumers.get(name).copied())
+    }
+
+    fn set_consumer(&mut self, name: &str, place: StreamPlace) -> Result<(), ProfileError> {
+        let mut state = self.state();
+        let counts_as = |place: StreamPlace| state.rooms.set_back(LOG, place.position, place.rewinds);
+        let before = state.consumers.get(name).map(|&before| counts_as(before));
+        if before < Some(counts_as(place)) {
+            state.consumers.insert(name.to_owned(), place);
+        }
+        Ok(())
+    }
+
+    fn set_back(&self, place: StreamPlace) -> Result<StreamPlace, ProfileError> {
+        let state = self.state();
+        consumer::set_back(place, state.rooms.newest_rewind(), |position, known| {
+            Ok(state.rooms.set_back(LOG, position, known))
+        })
+    }
+
+    fn stays(&self, room: RoomId) -> Result<Vec<Stay>, ProfileError> {
+        Ok(self.state().rooms.stays(room))
+    }
+
+    fn dropped(&self, room: RoomId) -> Result<Option<(u64, u64)>, ProfileError> {
+        Ok(self.state().messages.dropped(room))
     }
 
     fn set_flight(&self, flight: &FlightRow) -> Result<(), ProfileError> {

@@ -4,8 +4,8 @@ use steadfast_proto::ids::RoomId;
 use steadfast_proto::wire::RoomKind;
 
 use super::table::Table;
-use crate::profile::RoomInfo;
 use crate::profile::rooms::{Began, Interval, folded};
+use crate::profile::{RoomInfo, Stay};
 
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
@@ -89,6 +89,15 @@ impl Rooms {
     pub(super) fn newest_membership(&self, room: RoomId) -> Option<Interval> {
         let (_, newest) = self.of_room(room).next_back()?;
         Some(Interval { base: newest.base, open: newest.until.is_none() })
+    }
+
+    pub(super) fn stays(&self, room: RoomId) -> Vec<Stay> {
+        let stay = |((_, from_position), membership): ((RoomId, u64), Membership)| Stay {
+            base: membership.base,
+            from_position,
+            until_position: membership.until,
+        };
+        self.of_room(room).map(stay).collect()
     }
 
     pub(super) fn add_rewind(&mut self, room: RoomId, last: u64) {

@@ -3,6 +3,7 @@
 
 mod appending;
 mod applying;
+mod consuming;
 mod diverging;
 mod model;
 mod new_device;
