@@ -273,8 +273,17 @@ impl Room {
         &self.client
     }
 
+    /// How what waits for it is found.
+    pub(crate) fn pending_in(&self) -> store::PendingIn {
+        match &self.named {
+            Named::Public(name) => store::PendingIn::Public(name.clone()),
+            Named::Direct(name) => store::PendingIn::Direct(name.clone()),
+            Named::Id(room) => store::PendingIn::Room(*room),
+        }
+    }
+
     /// Runs something on the profile for this room; `unknown` where this device does not know it.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         unknown: T,
         job: impl FnOnce(&dyn ProfileStore, RoomId) -> Result<T, store::ProfileError> + Send + 'static,
