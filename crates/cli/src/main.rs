@@ -1,6 +1,7 @@
 //! The `steadfast` command: dispatch only; one file a subcommand.
 
 mod bench;
+mod chat;
 mod exit;
 mod flights;
 mod history;
@@ -16,6 +17,7 @@ mod status_line;
 mod tail;
 mod why;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -42,6 +44,8 @@ enum Command {
     Serve(serve::Options),
     /// Send TEXT, or each line of standard input, to a room
     Send(send::Options),
+    /// Chat in the terminal
+    Chat(chat::Options),
     /// Print a room's messages, continuing after the last one printed
     Tail(tail::Options),
     /// Print the last messages of this device's own store, also offline
@@ -63,7 +67,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit.report(),
     };
-    let logging = match cli.log.start(matches!(cli.command, Command::Serve(_))) {
+    let (log, log_lines) = log_of(&cli.command);
+    let logging = match cli.log.start(matches!(cli.command, Command::Serve(_)), log) {
         Ok(logging) => logging,
         Err(exit) => return exit.report(),
     };
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Serve(options) => serve::run(options).await,
             Command::Send(options) => send::run(options).await,
+            Command::Chat(options) => chat::run(options, log_lines).await,
             Command::Tail(options) => tail::run(options).await,
             Command::History(options) => history::run(&options).await,
             Command::Status(options) => status::run(options).await,
@@ -92,4 +98,13 @@ fn main() -> ExitCode {
         // Words would wait as the log lines do.
         (Err(exit), false) => exit.code(),
     }
+}
+
+/// Where the log goes: standard error, or the chat's own screen where that would be torn.
+fn log_of(command: &Command) -> (Box<dyn std::io::Write + Send>, chat::LogLines) {
+    if matches!(command, Command::Chat(_)) && std::io::stderr().is_terminal() {
+        let (log, lines) = chat::ChatLog::new();
+        return (Box::new(log), lines);
+    }
+    (Box::new(std::io::stderr()), chat::LogLines::none())
 }

@@ -1,5 +1,6 @@
 //! Flags that several subcommands share.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,10 +29,10 @@ enum LogFormat {
 }
 
 impl LogOptions {
-    pub(crate) fn start(&self, serving: bool) -> Result<Logging, Exit> {
+    pub(crate) fn start(&self, serving: bool, out: impl io::Write + Send + 'static) -> Result<Logging, Exit> {
         let level = self.log.unwrap_or(if serving { LevelFilter::INFO } else { LevelFilter::WARN });
-        let (logging, lines) = Logging::start(std::io::stderr())
-            .map_err(|error| Exit::failed(format!("the system refused threads: {error}")))?;
+        let (logging, lines) =
+            Logging::start(out).map_err(|error| Exit::failed(format!("the system refused threads: {error}")))?;
         let writer = move || lines.clone();
         let builder = tracing_subscriber::fmt().with_writer(writer).with_max_level(level).with_target(false);
         let started = match self.log_format {

@@ -45,6 +45,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), Exit> {
     output::print(&last.iter().map(|told| sentence(*told)).collect::<Vec<_>>())
 }
 
+/// The same for one who asks while it runs; `None`: it was no drop.
+pub(crate) fn told(flight: &Flight) -> Option<String> {
+    let loss = flight.loss.as_ref().filter(|_| flight.is_drop() || flight.is_unfinished())?;
+    Some(sentence((flight, loss)))
+}
+
 fn no_drop(last: Option<&Flight>) -> String {
     match last {
         Some(flight) => format!("no drop is on record; the last line came up {}", moment(flight.online_at_ms)),

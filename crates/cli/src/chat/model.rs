@@ -1,0 +1,406 @@
+//! What the chat knows: everything that [`view`](super::view) draws and [`update`](super::update) changes. No handle of
+//! anything outside is in here.
+
+use std::collections::VecDeque;
+
+use steadfast::{OperationId, RoomId, Status};
+
+use super::input::InputBox;
+use super::time::Zone;
+use super::window::Window;
+
+/// Notes that a room keeps, the last ones.
+const NOTES_MAX: usize = 200;
+
+/// Everything that the chat knows.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// The person's name.
+    pub(crate) me: String,
+    /// Columns and rows of the terminal.
+    pub(crate) size: (u16, u16),
+    /// Unix milliseconds, as the last tick told.
+    pub(crate) now_ms: u64,
+    pub(crate) zone: Zone,
+    pub(crate) settings: Settings,
+    pub(crate) status: Status,
+    /// Operations that wait in the outbox, for whatever room.
+    pub(crate) outbox: u64,
+    pub(crate) rooms: Rooms,
+    pub(crate) input: InputBox,
+    pub(crate) completion: Option<super::complete::Completion>,
+    pub(crate) overlay: Option<Overlay>,
+    pub(crate) looking: LookState,
+    /// The room that is to be shown as soon as the rooms are known.
+    pub(crate) wanted: Option<Address>,
+    /// What is to be said while there is no room to say it in.
+    pub(crate) homeless: Vec<String>,
+    /// Ctrl-C was pressed at an empty input: once more ends.
+    pub(crate) leaving: bool,
+}
+
+/// What the person set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Whether a mention makes a sound.
+    pub(crate) bell: bool,
+    /// Whether colours are used.
+    pub(crate) colour: bool,
+}
+
+/// What covers the messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    /// Keys and commands; so many rows scrolled.
+    Help { scrolled: u16 },
+}
+
+/// One look at the store at a time; what changes meanwhile is looked at afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LookState {
+    Idle,
+    Looking,
+    LookingAndStale,
+}
+
+impl Model {
+    pub(crate) fn new(me: &str, size: (u16, u16), zone: Zone, settings: Settings, status: Status) -> Self {
+        Self {
+            me: me.to_owned(),
+            size,
+            now_ms: 0,
+            zone,
+            settings,
+            status,
+            outbox: 0,
+            rooms: Rooms::default(),
+            input: InputBox::default(),
+            completion: None,
+            overlay: None,
+            looking: LookState::Idle,
+            wanted: None,
+            homeless: Vec::new(),
+            leaving: false,
+        }
+    }
+}
+
+/// How a room is named before and after the server knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// A known room.
+    Room(RoomId),
+    /// The public room of this name, on the way into it.
+    Public(String),
+    /// The conversation with the account of this name, on the way into it.
+    Direct(String),
+}
+
+/// What kind of room, in the order in which they stand at the side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Public,
+    Private,
+    Direct,
+    /// One that this version does not know.
+    Other,
+}
+
+/// A room as the store tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) id: RoomId,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) member: bool,
+    /// The newest entry that is here.
+    pub(crate) newest: u64,
+    /// The first entry that this person may read.
+    pub(crate) readable_from: u64,
+    pub(crate) base: u64,
+    pub(crate) unread: Unread,
+    pub(crate) read_up_to: Option<u64>,
+}
+
+/// What is unread in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) messages: u64,
+    /// There are more than were counted.
+    pub(crate) more: bool,
+    pub(crate) mentioned: bool,
+}
+
+/// A room at the side.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) address: Address,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) member: bool,
+    /// The server does not know it yet, or has not said so.
+    pub(crate) on_the_way: bool,
+    pub(crate) newest: u64,
+    pub(crate) readable_from: u64,
+    /// The entry before the first that the stream brought.
+    pub(crate) base: u64,
+    pub(crate) unread: Unread,
+    pub(crate) read_up_to: Option<u64>,
+    /// Where unread began when the room was entered last: the line "new" stands behind it.
+    pub(crate) new_after: Option<u64>,
+    pub(crate) window: Window,
+    pub(crate) notes: VecDeque<Note>,
+    /// What was being written here.
+    pub(crate) draft: String,
+}
+
+impl Room {
+    pub(crate) fn new(address: Address, name: String, kind: Kind) -> Self {
+        Self {
+            address,
+            name,
+            kind,
+            member: false,
+            on_the_way: true,
+            newest: 0,
+            readable_from: 1,
+            base: 0,
+            read_up_to: None,
+            unread: Unread::default(),
+            new_after: None,
+            window: Window::default(),
+            notes: VecDeque::new(),
+            draft: String::new(),
+        }
+    }
+
+    /// As it is named on the screen.
+    pub(crate) fn title(&self) -> String {
+        match self.kind {
+            Kind::Public => format!("#{}", self.name),
+            Kind::Direct => format!("@{}", self.name),
+            Kind::Private => format!("&{}", self.name),
+            Kind::Other => self.name.clone(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<RoomId> {
+        match self.address {
+            Address::Room(id) => Some(id),
+            Address::Public(_) | Address::Direct(_) => None,
+        }
+    }
+
+    /// Says something between the messages, behind the newest one.
+    pub(crate) fn note(&mut self, at_ms: u64, kind: NoteKind, text: String) {
+        let number = self.notes.back().map_or(0, |note| note.number + 1);
+        let after = self.window.newest().unwrap_or(self.newest);
+        self.notes.push_back(Note { number, after, at_ms, kind, text });
+        if self.notes.len() > NOTES_MAX {
+            self.notes.pop_front();
+        }
+    }
+
+    fn take(&mut self, summary: Summary, shown: bool) {
+        self.address = Address::Room(summary.id);
+        self.name = summary.name;
+        self.kind = summary.kind;
+        self.member = summary.member;
+        self.on_the_way = false;
+        self.newest = summary.newest;
+        self.readable_from = summary.readable_from;
+        self.base = summary.base;
+        self.read_up_to = self.read_up_to.max(summary.read_up_to);
+        // What is on the screen is being read: the mark on the disk comes behind.
+        if !(shown && self.window.follows()) {
+            self.unread = summary.unread;
+        }
+    }
+}
+
+/// Something that the chat says between the messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) number: u64,
+    /// The entry that it stands behind.
+    pub(crate) after: u64,
+    pub(crate) at_ms: u64,
+    pub(crate) kind: NoteKind,
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoteKind {
+    /// An answer to what was asked.
+    Answer,
+    /// Something went wrong.
+    Error,
+}
+
+/// An entry of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) sequence: u64,
+    pub(crate) position: u64,
+    pub(crate) id: OperationId,
+    pub(crate) at_ms: u64,
+    pub(crate) author: String,
+    /// The person said it, on whatever device.
+    pub(crate) own: bool,
+    pub(crate) said: Said,
+}
+
+impl Entry {
+    pub(crate) fn mentions_me(&self) -> bool {
+        matches!(self.said, Said::Text { mentions_me: true, .. })
+    }
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A text, and whether it names the person.
+    Text {
+        text: String,
+        mentions_me: bool,
+    },
+    /// Something that is no text.
+    Data {
+        content_type: String,
+        bytes: usize,
+    },
+    Joined(String),
+    Left(String),
+    /// Something that this version does not know.
+    Other,
+}
+
+/// What waits in the outbox for a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) id: OperationId,
+    pub(crate) composed_at_ms: u64,
+    pub(crate) what: PendingSaid,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PendingSaid {
+    Text(String),
+    Data {
+        content_type: String,
+        bytes: usize,
+    },
+    /// What it does, in words.
+    Doing(String),
+}
+
+/// The rooms at the side, and which one is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    list: Vec<Room>,
+    current: Option<usize>,
+    /// The store was looked at once: that there is nothing is known.
+    pub(crate) known: bool,
+}
+
+impl Rooms {
+    pub(crate) fn list(&self) -> &[Room] {
+        &self.list
+    }
+
+    pub(crate) fn current(&self) -> Option<&Room> {
+        self.list.get(self.current?)
+    }
+
+    pub(crate) fn current_mut(&mut self) -> Option<&mut Room> {
+        self.list.get_mut(self.current?)
+    }
+
+    pub(crate) fn current_index(&self) -> Option<usize> {
+        self.current
+    }
+
+    /// The room with this address, in whichever way it is named by now.
+    pub(crate) fn find(&self, address: &Address) -> Option<usize> {
+        self.list.iter().position(|room| names(room, address))
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Room> {
+        self.list.get_mut(index)
+    }
+
+    /// Makes this room the one that is shown; whether there is one.
+    pub(crate) fn show(&mut self, index: usize) -> bool {
+        let there = index < self.list.len();
+        if there {
+            self.current = Some(index);
+        }
+        there
+    }
+
+    /// A room that is on the way is at the side at once; `made`: the name of a private one.
+    pub(crate) fn add(&mut self, address: Address, made: Option<String>) -> Option<usize> {
+        let (name, kind) = match (&address, made) {
+            _ if self.find(&address).is_some() => return self.find(&address),
+            (Address::Public(name), _) => (name.clone(), Kind::Public),
+            (Address::Direct(name), _) => (name.clone(), Kind::Direct),
+            (Address::Room(_), Some(name)) => (name, Kind::Private),
+            (Address::Room(_), None) => return None,
+        };
+        Some(self.insert(Room::new(address, name, kind)))
+    }
+
+    /// Takes over what the store tells. Rooms on the way stay; those left, and shown no more, go.
+    pub(crate) fn take(&mut self, summaries: Vec<Summary>) {
+        let shown = self.current().map(|room| room.address.clone());
+        for summary in summaries {
+            let address = Address::Room(summary.id);
+            let by_name = || self.list.iter().position(|room| is_on_the_way_to(room, &summary));
+            let index = match self.find(&address).or_else(by_name) {
+                Some(index) => index,
+                None if summary.member => self.insert(Room::new(address, summary.name.clone(), summary.kind)),
+                None => continue,
+            };
+            let is_shown = Some(index) == self.current;
+            self.list[index].take(summary, is_shown);
+        }
+        let current = self.current;
+        let mut index = 0;
+        self.list.retain(|room| {
+            let stays = room.member || room.on_the_way || Some(index) == current;
+            index += 1;
+            stays
+        });
+        self.current = shown.and_then(|address| self.find(&address));
+        self.known = true;
+    }
+
+    /// Public rooms, private ones, conversations; each by name.
+    fn insert(&mut self, room: Room) -> usize {
+        let key = |room: &Room| (room.kind, room.name.to_lowercase());
+        let index = self.list.partition_point(|other| key(other) <= key(&room));
+        self.list.insert(index, room);
+        self.current = self.current.map(|current| current + usize::from(index <= current));
+        index
+    }
+}
+
+/// Whether the address means this room.
+pub(crate) fn names(room: &Room, address: &Address) -> bool {
+    match (address, &room.address) {
+        (Address::Room(id), Address::Room(own)) => id == own,
+        (Address::Room(_), Address::Public(_) | Address::Direct(_)) => false,
+        (Address::Public(name), _) => room.kind == Kind::Public && same_name(name, &room.name),
+        (Address::Direct(name), _) => room.kind == Kind::Direct && same_name(name, &room.name),
+    }
+}
+
+fn is_on_the_way_to(room: &Room, summary: &Summary) -> bool {
+    room.id().is_none() && room.kind == summary.kind && same_name(&room.name, &summary.name)
+}
+
+/// As the server compares names.
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
+    let folded = |name| steadfast_proto::names::folded(name).ok();
+    one == other || (folded(one).is_some() && folded(one) == folded(other))
+}

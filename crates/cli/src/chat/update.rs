@@ -1,0 +1,221 @@
+//! What an event changes, and what is to be done then. Pure: the same model and event give the same effects.
+
+mod keys;
+mod scrolling;
+mod speaking;
+
+use crossterm::event::KeyEventKind;
+use steadfast::Status;
+
+use super::event::{Effect, Event, Held, Look, Looking, Page};
+use super::model::{Address, LookState, Model, NoteKind, Room, Unread};
+use keys::on_key;
+use scrolling::fetch_if_near_top;
+use speaking::open;
+
+/// The effects come in the order in which they are to be done.
+pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        Event::Key(key) => on_key(model, key),
+        Event::Paste(text) => {
+            model.leaving = false;
+            model.overlay = None;
+            model.input.insert(&text);
+            Vec::new()
+        }
+        Event::Resize(columns, rows) => {
+            model.size = (columns, rows);
+            Vec::new()
+        }
+        Event::Tick(now_ms) => {
+            model.now_ms = now_ms;
+            Vec::new()
+        }
+        Event::Status(status) => on_status(model, *status),
+        Event::Changed => look(model),
+        Event::Looked(found) => on_looked(model, *found),
+        Event::LookFailed(why) => {
+            model.looking = LookState::Idle;
+            note_in(model, None, NoteKind::Error, format!("this device's store can't be read: {why}"));
+            Vec::new()
+        }
+        Event::Page(page) => on_page(model, page),
+        Event::Queued { address, made, show } => {
+            let index = model.rooms.add(address, made).filter(|_| show);
+            let mut effects = index.map(|index| show_room(model, index)).unwrap_or_default();
+            effects.extend(look(model));
+            effects
+        }
+        Event::NotQueued { address, why, text } => {
+            give_back(model, &text);
+            let what = if text.is_empty() { "not done" } else { "not sent" };
+            note_in(model, address.as_ref(), NoteKind::Error, format!("{what}: {why}"));
+            Vec::new()
+        }
+        Event::Refused { operation, room, why, text } => {
+            let address = room.map(Address::Room);
+            let index = address.as_ref().and_then(|address| model.rooms.find(address)).or(model.rooms.current_index());
+            if let Some(room) = index.and_then(|index| model.rooms.get_mut(index)) {
+                room.window.refuse(operation);
+            }
+            give_back(model, &text);
+            let words = if text.is_empty() { why } else { format!("{why}: {text}") };
+            note_in(model, address.as_ref(), NoteKind::Error, words);
+            Vec::new()
+        }
+        Event::Notice(text) => {
+            note_in(model, None, NoteKind::Error, text);
+            Vec::new()
+        }
+        Event::Rewound(text) => {
+            if let Some(room) = model.rooms.current_mut() {
+                room.window.forget();
+            }
+            note_in(model, None, NoteKind::Error, text);
+            look(model)
+        }
+        Event::Answer { address, lines } => {
+            lines.into_iter().for_each(|line| note_in(model, address.as_ref(), NoteKind::Answer, line));
+            Vec::new()
+        }
+    }
+}
+
+fn on_status(model: &mut Model, status: Status) -> Vec<Effect> {
+    let came_up = status.is_online() && !model.status.is_online();
+    model.status = status;
+    if came_up && let Some(room) = model.rooms.current_mut() {
+        room.window.retry();
+        return fetch_if_near_top(model);
+    }
+    Vec::new()
+}
+
+/// A look at the store, or a note that one is due.
+fn look(model: &mut Model) -> Vec<Effect> {
+    if model.looking != LookState::Idle {
+        model.looking = LookState::LookingAndStale;
+        return Vec::new();
+    }
+    model.looking = LookState::Looking;
+    let looking = match model.rooms.current() {
+        Some(room) => Looking { current: Some(room.address.clone()), held: room.window.held() },
+        None => Looking::default(),
+    };
+    vec![Effect::Look(looking)]
+}
+
+fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
+    let mut stale = std::mem::replace(&mut model.looking, LookState::Idle) == LookState::LookingAndStale;
+    let mentioned_before = mentioned(model);
+    model.outbox = found.outbox;
+    model.rooms.take(found.rooms);
+    let mut effects = Vec::new();
+    let asked = found.looking;
+    let mut bell = false;
+    if let Some(room) = model.rooms.current_mut()
+        && asked.current.as_ref().is_some_and(|asked| super::model::names(room, asked))
+    {
+        // Another page may have come in meanwhile; then it is asked again.
+        if asked.held == room.window.held() {
+            bell = asked.held != Held::Nothing && found.entries.iter().any(|entry| !entry.own && entry.mentions_me());
+            room.window.append(found.entries, found.skipped, room.readable_from, room.newest);
+        } else {
+            stale = true;
+        }
+        room.window.take_pending(found.pending, found.pending_more);
+        effects.extend(mark_read(room));
+    }
+    if model.settings.bell && (bell || mentioned(model) > mentioned_before) {
+        effects.push(Effect::Bell);
+    }
+    effects.extend(fetch_if_near_top(model));
+    if !model.rooms.list().is_empty() || model.wanted.is_some() {
+        effects.extend(first_room(model));
+    }
+    if stale {
+        effects.extend(look(model));
+    }
+    effects
+}
+
+/// Shows the room that was asked for, or else one with something new in it.
+fn first_room(model: &mut Model) -> Vec<Effect> {
+    if let Some(address) = model.wanted.take() {
+        return open(model, address);
+    }
+    if model.rooms.current_index().is_some() {
+        return Vec::new();
+    }
+    let unread = |room: &Room| room.unread.messages > 0;
+    let index = model.rooms.list().iter().position(unread).unwrap_or(0);
+    show_room(model, index)
+}
+
+/// Other rooms in which the person was named.
+fn mentioned(model: &Model) -> usize {
+    let shown = model.rooms.current_index();
+    model.rooms.list().iter().enumerate().filter(|(index, room)| Some(*index) != shown && room.unread.mentioned).count()
+}
+
+/// What is on the screen counts as read.
+fn mark_read(room: &mut Room) -> Option<Effect> {
+    let (Some(id), Some(newest)) = (room.id(), room.window.newest()) else { return None };
+    if !room.window.follows() || !room.window.at_end() || room.read_up_to >= Some(newest) {
+        return None;
+    }
+    room.read_up_to = Some(newest);
+    room.unread = Unread::default();
+    Some(Effect::MarkRead { room: id, sequence: newest })
+}
+
+fn on_page(model: &mut Model, page: Page) -> Vec<Effect> {
+    let index = model.rooms.find(&Address::Room(page.room));
+    let Some(room) = index.and_then(|index| model.rooms.get_mut(index)) else { return Vec::new() };
+    room.window.take(page);
+    fetch_if_near_top(model)
+}
+
+/// Shows a room; what was written in the other one stays there.
+fn show_room(model: &mut Model, index: usize) -> Vec<Effect> {
+    if index >= model.rooms.list().len() {
+        return Vec::new();
+    }
+    let draft = model.input.take();
+    if let Some(room) = model.rooms.current_mut() {
+        room.draft = draft;
+        // Memory holds one room.
+        room.window.forget();
+        room.new_after = None;
+    }
+    model.rooms.show(index);
+    if let Some(room) = model.rooms.current_mut() {
+        let draft = std::mem::take(&mut room.draft);
+        room.new_after = if room.unread.messages > 0 { Some(room.read_up_to.unwrap_or(room.base)) } else { None };
+        model.input.set(&draft);
+    }
+    look(model)
+}
+
+/// Says something in a room, or in the one that is shown.
+fn note_in(model: &mut Model, address: Option<&Address>, kind: NoteKind, text: String) {
+    let now_ms = model.now_ms;
+    let index = address.and_then(|address| model.rooms.find(address)).or(model.rooms.current_index());
+    match index.and_then(|index| model.rooms.get_mut(index)) {
+        Some(room) => room.note(now_ms, kind, text),
+        None => model.homeless.push(text),
+    }
+}
+
+/// Gives a text back for editing: into the input, or where that is in use into its history.
+fn give_back(model: &mut Model, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if model.input.is_empty() {
+        model.input.set(text);
+    } else {
+        model.input.remember(text);
+    }
+}
