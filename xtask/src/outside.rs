@@ -62,11 +62,9 @@ pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<()
     workspace.run(&mut format, "`cargo fmt --all --manifest-path outside/Cargo.toml` formats the code")?;
     dependencies(workspace)?;
     feature_sets(workspace, notes)?;
-    // Alone: together with the other one it would be built with that one's features.
-    workspace.run(&mut cargo(workspace, "check", &["--package", MEMORY])?, "")?;
     let lints = ["--workspace", "--all-targets", "--", "-D", "warnings"];
     workspace.run(&mut cargo(workspace, "clippy", &lints)?, "")?;
-    workspace.run(&mut cargo(workspace, "test", &["--workspace", "--quiet"])?, "")?;
+    workspace.run(&mut cargo(workspace, "test", &["--package", "surface", "--quiet"])?, "")?;
     real_run(workspace, notes)
 }
 
@@ -96,13 +94,15 @@ fn feature_sets(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Fa
         std::fs::read_to_string(&path).map_err(|error| Failure::Io { doing: format!("reading {LIBRARY}"), error })?;
     let features = features(&manifest);
     let mut sets = vec![String::new()];
-    sets.extend(features.iter().cloned());
+    let of_library = |name: &String| format!("steadfast/{name}");
+    sets.extend(features.iter().map(of_library));
     if features.len() > 1 {
-        sets.push(features.join(","));
+        sets.push(features.iter().map(of_library).collect::<Vec<_>>().join(","));
     }
     for set in &sets {
-        let mut check = workspace.cargo(&["clippy", "--locked", "--package", "steadfast", "--no-default-features"]);
-        check.args(["--features", set, "--", "-D", "warnings"]);
+        let mut check = workspace.cargo(&["clippy", "--locked", "--no-default-features", "--features", set]);
+        // The store's features follow the library's.
+        check.args(["--package", "steadfast", "--package", "steadfast-store", "--", "-D", "warnings"]);
         workspace.run(&mut check, "")?;
     }
     notes.push(format!("the library builds with {} sets of its features ({})", sets.len(), features.join(", ")));
@@ -124,6 +124,7 @@ fn real_run(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failur
     let directory = workspace.target_directory()?.join("outside-run");
     let served = Served::start(workspace, &directory)?;
     for program in [DURABLE, MEMORY] {
+        // Each alone: built together, one would get the other's features.
         let mut run = cargo(workspace, "run", &["--quiet", "--package", program, "--", &served.address])?;
         workspace.run(run.arg(directory.join(program)), "")?;
     }
