@@ -134,7 +134,7 @@ impl Client {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// They are not known. [`AskError::Unsupported`]: the server is too old.
+    /// They are not known. [`AskError::TooOld`]: the server is too old.
     pub async fn public_rooms(&self, after: Option<&str>) -> Result<PublicRooms, AskError> {
         match self.ask(Request::Rooms { after: after.unwrap_or_default().to_owned() }).await? {
             Answered::Rooms(rooms) => Ok(rooms),
@@ -165,7 +165,7 @@ impl Room {
     ///
     /// # Errors
     /// They are not known. [`AskError::NoSuchRoom`] also for a name that this device does not know a room of;
-    /// [`AskError::Unsupported`]: the server is too old.
+    /// [`AskError::TooOld`]: the server is too old.
     pub async fn members(&self, after: Option<AccountId>) -> Result<Members, AskError> {
         let room = self.id().await.map_err(|error| match error {
             StoreError::Profile(error) => AskError::Profile(error),
