@@ -1,19 +1,23 @@
 //! Opening a client, or a look at a profile without one.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "durable")]
+use std::path::PathBuf;
 
 use steadfast_net::clock::BootTimer;
 use steadfast_net::tcp::KernelLiveness;
 use steadfast_proto::ids::{AccountId, DeviceId};
 use steadfast_proto::session::{Begin, Schedule};
 use steadfast_proto::time::Duration;
-use steadfast_store::profile::{Fresh, Profile, ProfileError};
+use steadfast_store::profile::{Fresh, MemoryProfile, ProfileStore};
+#[cfg(feature = "durable")]
+use steadfast_store::profile::{Profile, ProfileError};
 use tokio::sync::{mpsc, watch};
 
 use crate::client::{Client, Parts};
 use crate::driving::Driving;
 use crate::error::{Failed, OpenError};
 use crate::keeper::Keeper;
+#[cfg(feature = "durable")]
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::people::People;
@@ -52,8 +56,33 @@ impl Builder {
     /// The profile's directory, which one device has for itself: its outbox, its place, its messages. Default:
     /// `$XDG_DATA_HOME/steadfast/HOST_PORT/ACCOUNT`. Made if it is not there. Any number of processes may use one
     /// profile at once.
+    #[cfg(feature = "durable")]
     pub fn profile(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.0.memory = false;
         self.0.profile = Some(directory.into());
+        self
+    }
+
+    /// Keeps everything in memory instead, as a new device each time: for programs that have no disk, or nothing that
+    /// outlasts them. No other process sees it. Without the feature `durable` it is the only way, and has to be said.
+    ///
+    /// While the process lives nothing is lost or doubled, over any drop. With the process goes what waited in its
+    /// outbox, and where it had read to: "stored here" and "on this machine's disk" mean "in memory" for such a client.
+    /// Each opening sees its account's rooms from then on; what is older it has to [fetch](crate::Room::fetch).
+    ///
+    /// Memory is bounded: the outbox as on a disk, the entries of rooms by
+    /// [`messages_bytes_max`](Self::messages_bytes_max).
+    pub fn memory(mut self) -> Self {
+        self.0.memory = true;
+        self
+    }
+
+    /// How many bytes of rooms' entries a client [in memory](Self::memory) holds. Default: 64 MiB. Beyond it the oldest
+    /// go, by when they came, and their rooms begin behind them: what is gone is a hole that
+    /// [`Room::missing`](crate::Room::missing) names and [`Room::fetch`](crate::Room::fetch) can fill. A profile on a
+    /// disk holds all of them.
+    pub fn messages_bytes_max(mut self, bytes: u64) -> Self {
+        self.0.messages_bytes_max = bytes;
         self
     }
 
@@ -107,7 +136,8 @@ impl Builder {
         self
     }
 
-    /// The directory that [`open`](Self::open) will use.
+    /// The directory that [`open`](Self::open) will use, unless it is to keep everything in memory.
+    #[cfg(feature = "durable")]
     pub fn directory(&self) -> PathBuf {
         self.0.directory()
     }
@@ -126,27 +156,23 @@ impl Builder {
     pub async fn open(self) -> Result<Client, OpenError> {
         let options = self.0;
         options.check()?;
-        let (directory, name) = (options.directory(), options.name.clone());
         let fresh = Fresh {
             device_id: DeviceId(random()?),
             secret: random()?,
             account: AccountId(u64::from_ne_bytes(random()?)),
         };
-        let opened = on_a_thread({
-            let directory = directory.clone();
-            move || Opened::of(&directory, &name, &fresh)
-        });
-        let Opened { writing, reading, notices_before } = opened.await?;
+        let Opened { writing, reading, notices_before } = Opened::of(&options, fresh).await?;
         let process = u64::from_ne_bytes(random()?);
         let timer = BootTimer::new().map_err(|error| OpenError::System(error.to_string()))?;
-        let (writer, writer_thread) = Keeper::start(Box::new(writing), "profile")?;
-        let (reader, reader_thread) = Keeper::start(Box::new(reading), "profile-read")?;
+        let (writer, writer_thread) = Keeper::start(writing, "profile")?;
+        let (reader, reader_thread) = Keeper::start(reading, "profile-read")?;
         let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
         let (status_sender, status) = watch::channel(Status::offline());
         let (changed_sender, changed) = watch::channel(0);
         let (people_sender, people) = watch::channel(People::default());
         let driving = Driving {
-            directory,
+            #[cfg(feature = "durable")]
+            directory: options.directory(),
             options,
             process,
             keeper: writer.clone(),
@@ -178,6 +204,7 @@ impl Builder {
     ///
     /// # Errors
     /// There is no profile, or it can't be read.
+    #[cfg(feature = "durable")]
     pub async fn observe(self) -> Result<Observer, OpenError> {
         let options = self.0;
         options.check()?;
@@ -192,21 +219,44 @@ impl Builder {
 
 /// A profile that was opened twice, so that reading does not wait for writing.
 struct Opened {
-    writing: Profile,
-    reading: Profile,
+    writing: Box<dyn ProfileStore>,
+    reading: Box<dyn ProfileStore>,
     notices_before: u64,
 }
 
 impl Opened {
-    fn of(directory: &Path, name: &str, fresh: &Fresh) -> Result<Self, ProfileError> {
-        let writing = Profile::open(directory, name, Some(fresh))?;
-        let reading = Profile::open(directory, name, Some(fresh))?;
-        let notices_before = reading.notices_after(0)?.last().map_or(0, |notice| notice.number);
-        Ok(Self { writing, reading, notices_before })
+    async fn of(options: &Options, fresh: Fresh) -> Result<Self, OpenError> {
+        if options.memory {
+            let writing = MemoryProfile::new(&options.name, &fresh, options.messages_bytes_max);
+            let writing = writing.map_err(Failed::from)?;
+            let reading = writing.another();
+            return Ok(Self { writing: Box::new(writing), reading: Box::new(reading), notices_before: 0 });
+        }
+        Self::on_a_disk(options, fresh).await
+    }
+
+    #[cfg(feature = "durable")]
+    async fn on_a_disk(options: &Options, fresh: Fresh) -> Result<Self, OpenError> {
+        let (directory, name) = (options.directory(), options.name.clone());
+        let open = move || {
+            let writing = Profile::open(&directory, &name, Some(&fresh))?;
+            let reading = Profile::open(&directory, &name, Some(&fresh))?;
+            let notices_before = reading.notices_after(0)?.last().map_or(0, |notice| notice.number);
+            Ok(Self { writing: Box::new(writing), reading: Box::new(reading), notices_before })
+        };
+        on_a_thread(open).await
+    }
+
+    #[cfg(not(feature = "durable"))]
+    async fn on_a_disk(_: &Options, _: Fresh) -> Result<Self, OpenError> {
+        let text = "this program was built without profiles on a disk (the feature `durable`): \
+                    say `memory()` to keep everything in memory";
+        Err(OpenError::Settings(text.to_owned()))
     }
 }
 
 /// Does something that waits for a disk.
+#[cfg(feature = "durable")]
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ProfileError> + Send + 'static,
 ) -> Result<T, OpenError> {

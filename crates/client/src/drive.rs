@@ -1,13 +1,16 @@
 //! The task behind a client: it drives the profile's link while it holds the lock, and follows the process that does
-//! while it does not.
+//! while it does not. A profile in memory has no lock and no other process.
+
+use std::ops::ControlFlow;
 
 use steadfast_net::clock::BootClock;
 use steadfast_proto::time::Duration;
 use steadfast_store::profile::ProfileError;
 use tokio::sync::oneshot;
 
-use crate::driving::{Command, Driving, Ended};
+use crate::driving::{Command, Driving, Turn};
 use crate::error::{AskError, OpenError};
+#[cfg(feature = "durable")]
 use crate::follow::Following;
 use crate::hold::{Ending, Holding};
 use crate::status::Status;
@@ -18,9 +21,9 @@ const RETRY: Duration = Duration::from_secs(1);
 impl Driving {
     pub(crate) async fn run(mut self) {
         let closed = loop {
-            let lock = match Following::new(&mut self).run().await {
-                Ended::Closed(done) => break done,
-                Ended::Lock(lock) => lock,
+            let lock = match self.turn().await {
+                ControlFlow::Break(done) => break done,
+                ControlFlow::Continue(lock) => lock,
             };
             match Holding::start(&mut self, lock).await {
                 Ok(holding) => match holding.run().await {
@@ -43,6 +46,15 @@ impl Driving {
             // The client may have gone meanwhile.
             done.send(()).ok();
         }
+    }
+
+    /// Waits until this process may drive: at once in memory, where it is alone.
+    async fn turn(&mut self) -> Turn {
+        #[cfg(feature = "durable")]
+        if !self.options.memory {
+            return Following::new(self).run().await;
+        }
+        ControlFlow::Continue(None)
     }
 
     /// Nothing can be stored any more, so nothing is tried until the client is closed: whoever opens it again finds out

@@ -1,16 +1,16 @@
 //! What the task behind a client owns, whether it drives the link or follows another process that does.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
 
 use steadfast_net::clock::BootTimer;
 use steadfast_proto::ids::RoomId;
 use steadfast_proto::session::{Begin, Request};
-use steadfast_store::profile::DriverLock;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::AskError;
 use crate::keeper::Keeper;
 use crate::options::Options;
+use crate::others::Lock;
 use crate::people::{Answered, People};
 use crate::status::Status;
 
@@ -39,7 +39,9 @@ pub(crate) type Asked = oneshot::Sender<Result<Answered, AskError>>;
 /// What the task owns, whether it drives or follows.
 #[derive(Debug)]
 pub(crate) struct Driving {
-    pub(crate) directory: PathBuf,
+    /// Of a profile on a disk.
+    #[cfg(feature = "durable")]
+    pub(crate) directory: std::path::PathBuf,
     pub(crate) options: Options,
     pub(crate) process: u64,
     /// Writes what must be synced.
@@ -60,13 +62,8 @@ pub(crate) struct Driving {
     pub(crate) open: Vec<(Request, Asked)>,
 }
 
-/// Why a role ended.
-pub(crate) enum Ended {
-    /// The lock is ours: drive.
-    Lock(DriverLock),
-    /// The client is closed.
-    Closed(Option<oneshot::Sender<()>>),
-}
+/// What a wait for one's turn to drive ended with: the turn, with the lock where there is one; or the client is closed.
+pub(crate) type Turn = ControlFlow<Option<oneshot::Sender<()>>, Option<Lock>>;
 
 impl Driving {
     /// Something was stored, or may have been.

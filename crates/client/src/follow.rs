@@ -1,15 +1,18 @@
 //! Following: another process of this profile drives the link. What it stores is read, what it should do is asked of
 //! it through the profile, and its place is taken when it ends.
 
+use std::ops::ControlFlow;
+
 use steadfast_net::clock::{BootClock, Instant, wall_ms};
 use steadfast_proto::ids::RoomId;
 use steadfast_proto::session::{Begin, Request};
 use steadfast_proto::time::Duration;
+use steadfast_proto::wire::RequestError;
 use steadfast_store::profile::{Answer, DriverLock, ProfileError, Want};
 
-use crate::driving::{Asked, Command, Driving, Ended};
+use crate::driving::{Asked, Command, Driving, Turn};
 use crate::error::AskError;
-use crate::people::People;
+use crate::people::{Answered, People};
 use crate::status::Status;
 use crate::wake;
 
@@ -50,7 +53,7 @@ impl<'d> Following<'d> {
         Self { driving, asked: Vec::new(), version: 0, call: None, switches: None }
     }
 
-    pub(crate) async fn run(mut self) -> Ended {
+    pub(crate) async fn run(mut self) -> Turn {
         loop {
             // What was open when this process last drove is asked of the one that does now.
             for (request, asked) in std::mem::take(&mut self.driving.open) {
@@ -59,7 +62,7 @@ impl<'d> Following<'d> {
             match self.look().await {
                 Ok(Some(lock)) => {
                     self.keep_unanswered();
-                    return Ended::Lock(lock);
+                    return ControlFlow::Continue(Some(lock));
                 }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "the profile can't be read for now"),
@@ -67,8 +70,8 @@ impl<'d> Following<'d> {
             self.driving.timer.set(Some(BootClock::now() + POLL));
             tokio::select! {
                 command = self.driving.commands.recv() => match command {
-                    None => return Ended::Closed(None),
-                    Some(Command::Close(done)) => return Ended::Closed(Some(done)),
+                    None => return ControlFlow::Break(None),
+                    Some(Command::Close(done)) => return ControlFlow::Break(Some(done)),
                     Some(command) => self.hand_over(command).await,
                 },
                 _ = self.driving.timer.expired() => {}
@@ -257,7 +260,7 @@ impl<'d> Following<'d> {
         let (_, request, asked) = self.asked.swap_remove(index);
         match answer {
             // The asker may have gone.
-            Answer::Is(text) => drop(asked.send(crate::hold::answer_of_text(&text))),
+            Answer::Is(text) => drop(asked.send(answer_of_text(&text))),
             Answer::Gone | Answer::Waiting => self.hand_over(Command::Ask(request, asked)).await,
         }
         self.driving.live.start_on_disk(move |profile| profile.live().forget(number)).await.ok();
@@ -268,4 +271,12 @@ impl<'d> Following<'d> {
         let asked = std::mem::take(&mut self.asked);
         self.driving.open.extend(asked.into_iter().map(|(_, request, asked)| (request, asked)));
     }
+}
+
+/// An answer as it came through the profile.
+fn answer_of_text(text: &str) -> Result<Answered, AskError> {
+    Answered::of_json(text).map_err(|_| {
+        let error = text.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
+        AskError::of(error.unwrap_or(RequestError::Unspecified))
+    })
 }

@@ -5,7 +5,6 @@ mod serve;
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex};
 
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use steadfast_net::driver::Driver;
@@ -15,23 +14,21 @@ use steadfast_proto::ids::{OperationId, RoomId};
 use steadfast_proto::session::{Begin, Change, Event, Load, Session, Settings, Stored};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
-use steadfast_store::profile::{ApplyError, DriverLock, ProfileError, Want};
+use steadfast_store::profile::{ApplyError, ProfileError};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::driving::{Asked, Command, Driving};
-use crate::error::{AskError, Failed, OpenError};
+use crate::error::{Failed, OpenError};
 use crate::options::Options;
+use crate::others::{Heard, Lock, Others};
 use crate::people::Answered;
 use crate::random::random;
 use crate::status::Status;
-use crate::wake::Ear;
 
 /// How long what can't be stored now waits before it is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// How often wishes of other processes are looked for where no datagram can reach us.
-const DEAF_POLL: Duration = Duration::from_millis(50);
 /// How long a close may wait for what arrived to be stored.
 const CLOSE: Duration = Duration::from_secs(3);
 
@@ -55,15 +52,12 @@ impl Asker {
 /// What a batch became: the changes come back if they have to be tried again.
 type Applied = (Result<(Stored, Option<steadfast_proto::session::Resume>), ApplyError>, Vec<Change>);
 type Loaded = (u64, Result<(Vec<Op>, bool), ProfileError>);
-/// What other processes want, and the rooms whose people they look at.
-type Wants = Result<(Vec<(u64, Want)>, Vec<RoomId>), ProfileError>;
 type Connected = Result<(TcpStream, tcp::Applied), ConnectError>;
 
 pub(crate) struct Holding<'d> {
     driving: &'d mut Driving,
-    ear: Option<Ear>,
-    /// Held until this value goes; after `ear`, whose socket is the next holder's once the lock is free.
-    _lock: DriverLock,
+    /// Where the profile is one that other processes can use.
+    others: Option<Others>,
     session: Session,
     line: Option<Driver>,
     /// What the kernel has applied to the line.
@@ -80,9 +74,6 @@ pub(crate) struct Holding<'d> {
     failed: Option<ProfileError>,
     /// A load that failed, and when its emptiness is told.
     unloaded: Option<(u64, Instant)>,
-    looking: Option<oneshot::Receiver<Wants>>,
-    /// Somebody called while the wishes were being read.
-    look_again: bool,
     asked: BTreeMap<u32, Asker>,
     /// What earlier processes kept of their links may still be open.
     earlier_is_open: bool,
@@ -91,17 +82,11 @@ pub(crate) struct Holding<'d> {
     /// What they were shown then, and whether something of it has moved since.
     others_see: Option<Status>,
     figures_due: bool,
-    /// The status that other processes are to see next.
-    untold: Arc<Mutex<Option<String>>>,
-    /// The rooms whose people other processes look at, and when they last said so.
+    /// The rooms whose people other processes look at.
     others_watch: Vec<RoomId>,
-    looked_at: Instant,
     /// Which version of what is known of people was shown.
     people_told: Option<u64>,
-    /// What other processes are to see next of it.
-    untold_people: Arc<Mutex<Option<String>>>,
     timer: BootTimer,
-    deaf_timer: BootTimer,
 }
 
 /// Why the line is held no more.
@@ -118,23 +103,20 @@ enum Woken {
     Connected(Connected),
     Stored(Applied),
     Loaded(Loaded),
-    Wants(Wants),
     Command(Option<Command>),
-    Called,
+    Others(Heard),
     NetworkChanged,
     Deadline,
 }
 
 impl<'d> Holding<'d> {
-    pub(crate) async fn start(driving: &'d mut Driving, lock: DriverLock) -> Result<Self, OpenError> {
-        let ear = Ear::listen(&driving.directory);
-        let ear = ear.inspect_err(|error| tracing::debug!(%error, "no wake socket: polling")).ok();
-        let resume = driving.keeper.run(|profile| {
-            if let Some(profile) = profile.on_disk() {
-                profile.live().release_wants()?;
-            }
-            profile.resume()
-        });
+    /// With the lock, where there is one to be held.
+    pub(crate) async fn start(driving: &'d mut Driving, lock: Option<Lock>) -> Result<Self, OpenError> {
+        let others = match lock {
+            Some(lock) => Some(Others::start(driving, lock).await?),
+            None => None,
+        };
+        let resume = driving.keeper.run(|profile| profile.resume());
         let resume = resume.await.map_err(Failed::from)?.map_err(Failed::from)?;
         let options = &driving.options;
         let settings = Settings {
@@ -157,8 +139,7 @@ impl<'d> Holding<'d> {
         let mut holding = Self {
             session: Session::new(settings, resume),
             driving,
-            _lock: lock,
-            ear,
+            others,
             line: None,
             kernel: None,
             network: network.ok(),
@@ -169,20 +150,14 @@ impl<'d> Holding<'d> {
             failed: None,
             loading: None,
             unloaded: None,
-            looking: None,
-            look_again: false,
             asked: BTreeMap::new(),
             earlier_is_open: true,
             figures_told: None,
             others_see: None,
             figures_due: false,
-            untold: Arc::default(),
             others_watch: Vec::new(),
-            looked_at: BootClock::now(),
             people_told: None,
-            untold_people: Arc::default(),
             timer: BootTimer::new().map_err(system)?,
-            deaf_timer: BootTimer::new().map_err(system)?,
         };
         holding.driving.begin = Begin::Connect;
         holding.watch_all();
@@ -202,8 +177,8 @@ impl<'d> Holding<'d> {
                 Woken::Command(None) => break None,
                 Woken::Command(Some(Command::Close(done))) => break Some(done),
                 Woken::Command(Some(command)) => self.handle_command(command),
-                Woken::Called => self.look_for_wants(),
-                Woken::Wants(wants) => self.handle_wants(wants),
+                Woken::Others(Heard::Called) => self.look_for_wants(),
+                Woken::Others(Heard::Wanted(wanted)) => self.handle_wanted(wanted),
                 Woken::Line(Ok(())) => self.move_bytes(Driver::on_ready),
                 Woken::Line(Err(error)) => self.lose(steadfast_net::cause::of_io(&error)),
                 Woken::Connected(connected) => self.handle_connected(connected),
@@ -228,11 +203,8 @@ impl<'d> Holding<'d> {
         let reload = self.unloaded.map(|(_, at)| at);
         let show = self.next_figures();
         self.timer.set(deadline.into_iter().chain(retry).chain(reload).chain(show).min());
-        if self.ear.is_none() && self.deaf_timer.deadline().is_none() {
-            self.deaf_timer.set(Some(BootClock::now() + DEAF_POLL));
-        }
         let line = &self.line;
-        let ear = &self.ear;
+        let others = &mut self.others;
         tokio::select! {
             command = self.driving.commands.recv() => Woken::Command(command),
             ready = async { match line { Some(driver) => driver.ready().await, None => pending().await } } => {
@@ -240,12 +212,9 @@ impl<'d> Holding<'d> {
             }
             applied = received(&mut self.storing) => Woken::Stored(applied),
             loaded = received(&mut self.loading) => Woken::Loaded(loaded),
-            wants = received(&mut self.looking) => Woken::Wants(wants),
             connected = joined(&mut self.connecting) => Woken::Connected(connected),
-            _ = async { match ear { Some(ear) => ear.heard().await, None => pending().await } } => Woken::Called,
-            _ = self.deaf_timer.expired(), if ear.is_none() => {
-                self.deaf_timer.set(None);
-                Woken::Called
+            heard = async { match others { Some(others) => others.heard().await, None => pending().await } } => {
+                Woken::Others(heard)
             }
             () = network::changed(&mut self.network) => Woken::NetworkChanged,
             _ = self.timer.expired() => Woken::Deadline,
@@ -348,7 +317,7 @@ fn connect(options: &Options) -> JoinHandle<Connected> {
 }
 
 /// The value of a job that runs; never, if none does.
-async fn received<T>(job: &mut Option<oneshot::Receiver<T>>) -> T {
+pub(crate) async fn received<T>(job: &mut Option<oneshot::Receiver<T>>) -> T {
     match job {
         None => pending().await,
         Some(receiver) => match receiver.await {
@@ -382,15 +351,8 @@ async fn joined<T>(task: &mut Option<JoinHandle<T>>) -> T {
     }
 }
 
-/// An answer as it goes through the profile to another process, and back.
+/// An answer as it goes through the profile to another process.
 fn text_of_answer(answer: Result<Answered, RequestError>) -> String {
     let text = answer.map(|answered| answered.to_json().unwrap_or_default());
     text.unwrap_or_else(|error| (error as i32).to_string())
-}
-
-pub(crate) fn answer_of_text(text: &str) -> Result<Answered, AskError> {
-    Answered::of_json(text).map_err(|_| {
-        let error = text.parse().ok().and_then(|code: i32| RequestError::try_from(code).ok());
-        AskError::of(error.unwrap_or(RequestError::Unspecified))
-    })
 }

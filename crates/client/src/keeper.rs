@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use steadfast_store::profile::{Profile, ProfileError, ProfileStore};
+#[cfg(feature = "durable")]
+use steadfast_store::profile::Profile;
+use steadfast_store::profile::{ProfileError, ProfileStore};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Semaphore, oneshot};
@@ -67,6 +69,7 @@ impl Keeper {
     }
 
     /// The same on a profile that other processes use, too; the receiver is closed at once where this is none.
+    #[cfg(feature = "durable")]
     pub(crate) fn start_on_disk<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Profile) -> T + Send + 'static,
@@ -104,6 +107,7 @@ impl Keeper {
     }
 
     /// The same on a profile that other processes use, too.
+    #[cfg(feature = "durable")]
     pub(crate) async fn run_on_disk<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Profile) -> T + Send + 'static,
@@ -120,6 +124,7 @@ impl Keeper {
     }
 
     /// Starts a job whose result nobody waits for; whether it was taken in.
+    #[cfg(feature = "durable")]
     pub(crate) fn leave(&self, job: impl FnOnce(&mut dyn ProfileStore) + Send + 'static) -> bool {
         self.take_in(Box::new(job))
     }
@@ -157,16 +162,16 @@ mod tests {
     use std::time::Duration;
 
     use steadfast_proto::ids::{AccountId, DeviceId};
-    use steadfast_store::profile::Fresh;
+    use steadfast_store::profile::{Fresh, MESSAGES_BYTES_MAX, MemoryProfile};
     use tokio::runtime::Builder;
     use tokio::task::{JoinSet, yield_now};
 
     use super::*;
 
     /// A keeper whose thread is held up until something comes through the sender, or for five seconds.
-    fn wedged(dir: &std::path::Path) -> (Keeper, JoinHandle<()>, std::sync::mpsc::SyncSender<()>, Arc<AtomicBool>) {
+    fn wedged() -> (Keeper, JoinHandle<()>, std::sync::mpsc::SyncSender<()>, Arc<AtomicBool>) {
         let fresh = Fresh { device_id: DeviceId([1; 16]), secret: [2; 32], account: AccountId(3) };
-        let profile = Profile::open(dir, "ann", Some(&fresh)).expect("a profile");
+        let profile = MemoryProfile::new("ann", &fresh, MESSAGES_BYTES_MAX).expect("a profile");
         let (keeper, thread) = Keeper::start(Box::new(profile), "test").expect("a thread");
         let (release, released) = sync_channel(1);
         let late = Arc::new(AtomicBool::new(false));
@@ -180,8 +185,7 @@ mod tests {
     #[test]
     fn a_wedged_disk_blocks_no_async_caller_and_what_waited_runs_in_order() {
         const CALLERS: usize = 3 * CALLER_JOBS_MAX;
-        let dir = tempfile::tempdir().expect("a directory");
-        let (keeper, thread, release, late) = wedged(dir.path());
+        let (keeper, thread, release, late) = wedged();
         let done = Arc::new(Mutex::new(Vec::new()));
         Builder::new_current_thread().build().expect("a runtime").block_on(async {
             let mut callers = JoinSet::new();
@@ -215,8 +219,7 @@ mod tests {
 
     #[test]
     fn a_keeper_that_is_stopped_finishes_what_it_was_given_and_takes_no_more() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let (keeper, thread, release, _) = wedged(dir.path());
+        let (keeper, thread, release, _) = wedged();
         let given = keeper.start_job(|_| "done");
         keeper.stop();
         let later = keeper.start_job(|_| "never");

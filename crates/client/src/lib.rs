@@ -32,15 +32,20 @@ mod drive;
 mod driving;
 mod error;
 mod flight;
+#[cfg(feature = "durable")]
 mod follow;
 mod hold;
 mod inbox;
 mod keeper;
 mod message;
 mod notices;
+#[cfg(feature = "durable")]
 mod observer;
 mod options;
+#[cfg_attr(not(feature = "durable"), path = "alone.rs")]
+mod others;
 mod people;
+#[cfg(feature = "durable")]
 mod probe;
 mod random;
 mod reading;
@@ -48,6 +53,7 @@ mod room;
 mod sent;
 mod status;
 mod stream;
+#[cfg(feature = "durable")]
 mod wake;
 mod watch;
 
@@ -60,6 +66,7 @@ pub use flight::{Flight, Loss, Return};
 pub use inbox::{Delivery, Feed, Inbox, InboxError, Place};
 pub use message::{Message, RoomInfo, RoomKind, What};
 pub use notices::{MovedAside, Notice, NoticeKind, Notices, RefusedOperation};
+#[cfg(feature = "durable")]
 pub use observer::{Observer, Order, Standing};
 pub use people::{Delivered, Members, People, PeopleWatch, Person, PublicRoom, PublicRooms};
 pub use reading::{Pending, PendingWhat, Search, Unread};

@@ -1,12 +1,15 @@
 //! What a client is opened with.
 
+#[cfg(feature = "durable")]
 use std::path::PathBuf;
 
 use steadfast_net::tcp::KernelLiveness;
 use steadfast_proto::link;
+#[cfg(feature = "durable")]
 use steadfast_proto::names;
 use steadfast_proto::session::Schedule;
 use steadfast_proto::time::Duration;
+use steadfast_store::profile::MESSAGES_BYTES_MAX;
 
 use crate::error::OpenError;
 
@@ -17,7 +20,12 @@ pub(crate) struct Options {
     pub(crate) name: String,
     /// Where the server is: `HOST:PORT`.
     pub(crate) server: String,
+    /// Whether everything is kept in memory.
+    pub(crate) memory: bool,
+    /// How much of rooms' entries memory holds.
+    pub(crate) messages_bytes_max: u64,
     /// The profile's directory; `None`: `$XDG_DATA_HOME/steadfast/HOST_PORT/NAME`.
+    #[cfg(feature = "durable")]
     pub(crate) profile: Option<PathBuf>,
     /// Whether to connect again after a drop.
     pub(crate) reconnect: bool,
@@ -43,6 +51,9 @@ impl Options {
         Self {
             name: name.to_owned(),
             server: server.to_owned(),
+            memory: false,
+            messages_bytes_max: MESSAGES_BYTES_MAX,
+            #[cfg(feature = "durable")]
             profile: None,
             reconnect: true,
             auto_login: true,
@@ -70,6 +81,7 @@ impl Options {
     }
 
     /// The directory of the profile: one for all spellings of a name.
+    #[cfg(feature = "durable")]
     pub(crate) fn directory(&self) -> PathBuf {
         self.profile.clone().unwrap_or_else(|| {
             let server = self.server.strip_prefix("tcp://").unwrap_or(&self.server);
@@ -82,6 +94,7 @@ impl Options {
 }
 
 /// `$XDG_DATA_HOME`, or its default.
+#[cfg(feature = "durable")]
 fn data_home() -> PathBuf {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_DATA_HOME")
@@ -89,7 +102,7 @@ fn data_home() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("."))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "durable"))]
 mod tests {
     use super::*;
 

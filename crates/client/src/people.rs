@@ -207,6 +207,7 @@ impl People {
         serde_json::to_string(&rooms)
     }
 
+    #[cfg(any(feature = "durable", test))]
     pub(crate) fn of_json(json: &str) -> serde_json::Result<Self> {
         let rooms: BTreeMap<u64, Vec<Row>> = serde_json::from_str(json)?;
         let people = |rows: Vec<Row>| rows.into_iter().map(Person::from).collect();
@@ -275,6 +276,7 @@ impl Answered {
         serde_json::to_string(&text)
     }
 
+    #[cfg(any(feature = "durable", test))]
     pub(crate) fn of_json(json: &str) -> serde_json::Result<Self> {
         Ok(match serde_json::from_str(json)? {
             AnswerText::Stored => Self::Stored,

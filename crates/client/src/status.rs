@@ -214,6 +214,7 @@ impl Status {
     }
 
     /// The process that drives the profile's line does not answer.
+    #[cfg(feature = "durable")]
     pub(crate) fn of_silent_holder(holder: Option<u32>) -> Self {
         let who = holder.map_or("another process".to_owned(), |process| format!("process {process}"));
         let text = format!("{who} holds the profile and does not answer");
@@ -247,6 +248,7 @@ impl Status {
     }
 
     /// Whether a process said it as it ended: then it tells of that process, not of what the user wants.
+    #[cfg(feature = "durable")]
     pub(crate) fn is_last_word(&self) -> bool {
         self.state == State::Offline && self.cause_kind() == Some(CauseKind::StoppedByUser)
     }

@@ -187,7 +187,7 @@ fn first_behind(
     Ok(from)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "durable"))]
 mod tests {
     use bytes::Bytes;
     use steadfast_proto::ids::{AccountId, DeviceId, LogId, OperationId, Term};

@@ -15,6 +15,7 @@ mod disk_slow;
 mod disk_unusable;
 mod flights;
 mod holder;
+mod in_memory;
 mod limits;
 mod line_cut;
 mod line_cut_often;

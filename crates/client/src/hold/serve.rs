@@ -1,7 +1,5 @@
 //! What the session, the profile and other processes ask of the one that holds the link.
 
-use std::sync::{Arc, PoisonError};
-
 use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::tcp::unacknowledged_bytes;
@@ -11,11 +9,11 @@ use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
 use steadfast_store::profile::{ApplyError, ProfileError, Want};
 
-use super::people::WATCHED_MS;
-use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, Wants, connect, text_of_answer};
+use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, connect, text_of_answer};
 use crate::driving::Command;
 use crate::error::AskError;
 use crate::flight::Flight;
+use crate::others::Wanted;
 use crate::people::Answered;
 use crate::random::random;
 use crate::status::{STORING_TOLD, State as LineState, Status};
@@ -79,29 +77,17 @@ impl Holding<'_> {
         drop(self.driving.live.start_job(move |profile| kept.keep(profile, process, link)));
     }
 
-    /// Another process called: its rows and its wishes. Never waits: the disk may be slow, and the line is alive.
+    /// Another process called: its rows and its wishes. Never waits.
     pub(super) fn look_for_wants(&mut self) {
-        const STALE_MS: u64 = 60_000;
         self.session.handle_appended();
-        if self.looking.is_some() {
-            self.look_again = true;
-            return;
+        if let Some(others) = &mut self.others {
+            others.look();
         }
-        let since = wall_ms().saturating_sub(STALE_MS);
-        self.looked_at = BootClock::now();
-        let watched_since = wall_ms().saturating_sub(WATCHED_MS);
-        self.looking = Some(self.driving.live.start_on_disk(move |profile| {
-            let live = profile.live();
-            Ok((live.take_wants(since)?, live.watched(watched_since)?))
-        }));
     }
 
-    pub(super) fn handle_wants(&mut self, wants: Wants) {
-        if std::mem::take(&mut self.look_again) {
-            self.look_for_wants();
-        }
-        let wants = match wants {
-            Ok((wants, watched)) => {
+    pub(super) fn handle_wanted(&mut self, wanted: Result<Wanted, ProfileError>) {
+        let wants = match wanted {
+            Ok(Wanted { wants, watched }) => {
                 self.watch_for_others(watched);
                 wants
             }
@@ -255,12 +241,9 @@ impl Holding<'_> {
     }
 
     fn tell(&self, want: u64, result: Result<Answered, RequestError>) {
-        let text = text_of_answer(result);
-        drop(self.driving.live.start_on_disk(move |profile| {
-            if let Err(error) = profile.live().answer(want, &text) {
-                tracing::warn!(%error, "another process can't be answered");
-            }
-        }));
+        if let Some(others) = &self.others {
+            others.answer(want, text_of_answer(result));
+        }
     }
 
     fn status(&self) -> Status {
@@ -342,22 +325,8 @@ impl Holding<'_> {
     }
 
     fn tell_others(&self, status: &Status) {
-        let Ok(json) = serde_json::to_string(status) else { return };
-        // Behind a disk that is wedged the newest one waits, not each of them.
-        let waits = self.untold.lock().unwrap_or_else(PoisonError::into_inner).replace(json);
-        if waits.is_none() {
-            let untold = Arc::clone(&self.untold);
-            // A status that others can't read now is read by them with the next one.
-            let taken = self.driving.live.leave(move |profile| {
-                let json = untold.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let told = json.zip(profile.on_disk()).map(|(json, profile)| profile.live().set_status(&json));
-                if let Some(Err(error)) = told {
-                    tracing::debug!(%error, "the status can't be shown to other processes");
-                }
-            });
-            if !taken {
-                self.untold.lock().unwrap_or_else(PoisonError::into_inner).take();
-            }
+        if let (Some(others), Ok(json)) = (&self.others, serde_json::to_string(status)) {
+            others.tell_status(json);
         }
     }
 }

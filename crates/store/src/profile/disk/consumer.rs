@@ -31,8 +31,8 @@ impl Profile {
         Ok(load(&self.connection, name)?)
     }
 
-    /// The consumer of this name is done with all up to this place: on disk when this returns. Its place never goes back
-    /// but by a rewind.
+    /// The consumer of this name is done with all up to this place: on disk when this returns. Its place never goes
+    /// back but by a rewind.
     pub fn set_consumer(&mut self, name: &str, place: StreamPlace) -> Result<(), ProfileError> {
         let turn = self.take_turn_to_write()?;
         self.set_consumer_in_turn(&turn, name, place).map_err(|error| self.failed_write(error))

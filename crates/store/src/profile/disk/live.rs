@@ -52,6 +52,7 @@ impl Live {
         let connection = Connection::open_in_memory()?;
         connection.execute_batch(TABLES)?;
         connection.execute_batch(FLIGHTS)?;
+        add_people(&connection)?;
         connection.execute_batch(reading::TABLE)?;
         Ok(Live { connection })
     }
