@@ -157,8 +157,8 @@ pub enum SendError {
         /// The number under the key.
         number: u64,
     },
-    /// The caller's: a client in memory keeps as many lines by key as it has room for, since one that it forgot could be
-    /// stored twice. Use a profile on a disk, or send without keys.
+    /// The caller's: a client in memory keeps as many lines by key as it has room for, since one that it forgot could
+    /// be stored twice. Use a profile on a disk, or send without keys.
     #[error("{lines} lines are kept by key, and memory has no room for more: use a profile on a disk")]
     KeysFull {
         /// Lines that are kept.

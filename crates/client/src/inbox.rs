@@ -160,8 +160,8 @@ impl Feed {
         Self { client, place, page: VecDeque::new(), cursors: Cursors::default(), told: BTreeMap::new(), changes }
     }
 
-    /// The next entry, of whatever kind: `message.text()` is `None` for those that say nothing. Waits for it if there is
-    /// none yet, for as long as that takes.
+    /// The next entry, of whatever kind: `message.text()` is `None` for those that say nothing. Waits for it if there
+    /// is none yet, for as long as that takes.
     ///
     /// Entries that came by [`Room::fetch`](crate::Room::fetch) are not among them: those were asked for.
     ///
@@ -235,8 +235,8 @@ impl Feed {
 /// A consumer with a name, whose place is kept in the profile: a program that goes on where it was, after any crash;
 /// made by [`Client::inbox`]. It keeps the client open.
 ///
-/// Act on an entry, then [`commit`](Self::commit) it. A crash between the two shows it again: at least once. For exactly
-/// once, keep the place with your own effect and use [`Client::feed`].
+/// Act on an entry, then [`commit`](Self::commit) it. A crash between the two shows it again: at least once. For
+/// exactly once, keep the place with your own effect and use [`Client::feed`].
 ///
 /// ```no_run
 /// # fn print(_: &str) {}
@@ -279,8 +279,9 @@ impl Inbox {
         self.feed.try_next().await
     }
 
-    /// Notes that this entry, and with it all that were given before it, are done with: on this machine's disk when this
-    /// returns. It takes one sync of the disk, as sending does; a consumer of many entries need not commit each of them.
+    /// Notes that this entry, and with it all that were given before it, are done with: on this machine's disk when
+    /// this returns. It takes one sync of the disk, as sending does; a consumer of many entries need not commit each of
+    /// them.
     ///
     /// The place only goes on. That the server went back meanwhile is not lost by it: [`next`](Self::next) tells.
     ///
@@ -342,8 +343,8 @@ impl Client {
     /// All entries behind a place that the caller keeps: [`Delivery::place`] of the last one that it is done with, or
     /// [`Place::START`].
     ///
-    /// Store it in the transaction that holds your own effect, and each message takes effect exactly once, however often
-    /// the program crashes.
+    /// Store it in the transaction that holds your own effect, and each message takes effect exactly once, however
+    /// often the program crashes.
     pub fn feed(&self, place: Place) -> Feed {
         Feed::new(self.clone(), place)
     }

@@ -16,6 +16,7 @@ mod disk_unusable;
 mod flights;
 mod holder;
 mod in_memory;
+mod library;
 mod limits;
 mod line_cut;
 mod line_cut_often;
