@@ -1,26 +1,155 @@
-//! Steadfast's client library: messages that are sent once, arrive once, and survive every drop and crash between.
+//! Messages over TCP that are sent once, arrive once, and survive every drop and crash between; and a line that always
+//! says whether it is alive.
 //!
-//! What [`Room::send`] returned from is on this machine's disk, and stays in the profile's outbox until the server
-//! says that it is on its disk. What arrives is stored with the place it moves to, in one transaction, before the
-//! server hears of it. The [`Status`] is a level that is always true.
+//! # The promise, and its limit
 //!
-//! Delivery is exactly once from the sender's durable outbox to the receiver's durable store. A program that acts on
-//! a message and crashes before it notes how far it got sees that message again.
+//! - **You know.** One [`Status`] is always true. A server that died silently is noticed within 3 s while an answer is
+//!   due (on a line whose round trip is under 1 s; [`Status::bound_ms`] is the bound in force), within 15 s on an idle
+//!   line; a healthy line is never called dead.
+//! - **Nothing is lost.** What [`Room::send`] returned from is synced to this machine's disk, and stays in the outbox
+//!   until the server has it on *its* disk. What the server accepted reaches every device of every member, however long
+//!   it was away.
+//! - **Nothing is doubled**, with no time window: a repeat gets the answer that the first try got.
+//! - **Order.** What a device sends takes effect in the order in which it was sent, and all members see a room in one
+//!   order.
+//! - **A hole is loud.** What can't be continued is told: [`Notices`], [`InboxError::WentBack`].
+//!
+//! Delivery is exactly once from the sender's durable outbox to the receiver's durable store. A program that acts on a
+//! message and crashes before it notes its place sees that message again, unless it stores the place with its own
+//! effect ([`Client::feed`]).
+//!
+//! # A complete program
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use steadfast::Client;
 //!
-//! let client = Client::builder("ann", "127.0.0.1:7400").open().await?;
-//! let sent = client.room("lobby").send("hello").await?;
-//! sent.stored().await?;
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::builder("ann", "127.0.0.1:7400").open().await?;
+//!     let lobby = client.room("lobby");
+//!
+//!     // On this machine's disk when it returns; on the server's when `stored` does.
+//!     let sent = lobby.send("hello").await?;
+//!     sent.stored().await?;
+//!
+//!     // Everything that comes, in order; after a crash it goes on behind what was committed.
+//!     let mut inbox = client.inbox("printer").await?;
+//!     for _ in 0..10 {
+//!         let message = inbox.next().await?;
+//!         if let Some(text) = message.text() {
+//!             println!("{}: {text}", message.author);
+//!         }
+//!         inbox.commit(&message).await?;
+//!     }
+//!
+//!     client.close().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `steadfast serve` is the server. An account is signed up by its first device.
+//!
+//! # Opening and closing
+//!
+//! [`Client::builder`] names the account and the server, [`Builder::open`] opens the *profile*: a directory in which
+//! this device keeps its outbox, its messages and its place. Opening does not wait for the server, and nothing but a
+//! question to the server ever does: a program works the same offline. This example runs without any server:
+//!
+//! ```
+//! use steadfast::{Client, State};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let builder = Client::builder("ann", "127.0.0.1:1").profile(directory.path().join("ann"));
+//! let client = builder.clone().open().await?;
+//! let lobby = client.room("lobby");
+//! let sent = lobby.send_all(["one", "two", "three"]).await?;
+//! assert!(sent[0].outcome().await?.is_none(), "the server has not decided it yet");
+//! client.status().until(|status| status.state == State::Offline && status.cause.is_some()).await?;
+//! client.close().await;
+//!
+//! // Another run of the program, or another program: what was sent waits for the server.
+//! let client = builder.open().await?;
+//! let waiting = client.room("lobby").pending(u64::MAX, 100).await?;
+//! assert_eq!(waiting.len(), 4, "the entering of the room, and three messages");
 //! client.close().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Several processes may use one profile at once: one of them drives the link, the others hand it what they have and
-//! take over when it ends.
+//! A [`Client`] is a handle; clones of it, and every [`Room`], [`Sent`], [`Inbox`], [`Feed`] and [`Search`], keep it
+//! open. [`Client::close`] says goodbye and waits; dropping the last handle does the same without anybody waiting. What
+//! watches ([`StatusWatch`], [`Changes`], [`Notices`], [`PeopleWatch`]) does not keep it open and ends with [`Closed`].
+//!
+//! Any number of processes may use one profile at once: one of them drives the line, the others hand it what they have,
+//! see the same status, and one takes over when it ends or is killed. A command that sends beside an open chat needs no
+//! care.
+//!
+//! # Sending
+//!
+//! [`Client::room`] names a public room, which is entered, and made, by its first message; [`Client::direct`] the
+//! conversation with an account; [`Client::create_private`] makes a room whose members are added. A message is text, or
+//! a [`Draft`] with a content type and perhaps a [key](Draft::key), under which a program that does not know how far it
+//! came may send it again.
+//!
+//! Each call gives a [`Sent`]: [`Sent::stored`] waits for the server's disk, over any drop, and tells a refusal.
+//! [`Room::send_all`] takes one sync of the disk for many messages, and is all or nothing. The outbox holds
+//! [`OUTBOX_OPERATIONS_MAX`] operations and [`OUTBOX_BYTES_MAX`] bytes; when it is full, sending says so
+//! ([`SendError::Full`]) and writes nothing. A body has at most [`BODY_BYTES_MAX`] bytes.
+//!
+//! # Receiving
+//!
+//! What arrives is stored with the place that it moves to, in one transaction, before the server hears that it arrived:
+//! there is no acknowledgement to forget. From that store programs consume:
+//!
+//! - [`Client::inbox`]: a consumer with a name. All rooms in one order; [`Inbox::commit`] notes the place in the
+//! profile,   synced. At least once: what was acted on and not committed is shown again.
+//! - [`Client::feed`]: the same, and the caller stores [`Delivery::place`] in the transaction that holds its own
+//! effect.   Exactly once, end to end.
+//! - [`Client::changes`] with [`Room::messages`] or [`Room::last`]: for programs that show rooms.
+//!
+//! A device holds what came since it joined. [`Room::fetch`] asks for what is older, page by page, and
+//! [`Room::missing`] says what is not here yet.
+//!
+//! # Looking
+//!
+//! [`Client::rooms`], [`Room::info`], [`Room::messages`], [`Room::last`], [`Room::pending`], [`Room::unread`] and
+//! [`Client::search`] read this device's own store, offline too. [`Client::people`], [`Room::members`] and
+//! [`Client::public_rooms`] tell what the server knows now.
+//!
+//! # The line
+//!
+//! A program need not do anything about it: a lost line is noticed, tried again with growing pauses and jitter, and
+//! resumed where it was. What a person may want to see and decide is here: [`Client::status`] with its
+//! [cause](Status::cause) in plain words and the next try, [`Client::try_now`], [`Client::stop`], [`Client::resume`],
+//! [`Client::set_reconnect`], [`Client::set_auto_login`]; and [`Client::flights`], which remembers what happened to the
+//! last lines. A program that shows how another one is doing looks at its profile: [`Builder::observe`].
+//!
+//! ```no_run
+//! # async fn example(client: steadfast::Client) -> Result<(), steadfast::Closed> {
+//! let mut status = client.status();
+//! loop {
+//!     let now = status.changed().await?;
+//!     match (&now.cause, now.is_online()) {
+//!         (_, true) => println!("online, round trip {} ms", now.round_trip_ms.unwrap_or(0)),
+//!         (Some(cause), false) => println!("{}: {cause}; try {}", now.state.name(), now.try_number),
+//!         (None, false) => println!("{}", now.state.name()),
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! Each error says in its text whose fault it is and what to do, and `is_passing()` tells where the same call may
+//! succeed later. A line that is down is no error: it is a status. The profile's own troubles are a [`ProfileError`],
+//! whose [`fault`](ProfileError::fault) tells a full disk, which passes, from a broken one.
+//!
+//! # Cancelling
+//!
+//! Every async function says what dropping its future means. Those that wait and look are cancel-safe: nothing is
+//! skipped. Those that queue leave one thing open: whether it was queued.
 
 #![deny(missing_docs)]
 
