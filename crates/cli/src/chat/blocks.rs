@@ -57,7 +57,7 @@ pub(crate) fn blocks<'r>(room: &'r Room, zone: &Zone) -> Vec<(Key, Block<'r>)> {
     let mut before: Option<u64> = None;
     let mut is_new = false;
     for entry in &window.entries {
-        let earlier = |note: &&Note| note.after < entry.sequence;
+        let earlier = |note: &&Note| note.after.is_some_and(|after| after < entry.sequence);
         while let Some(note) = notes.next_if(earlier) {
             blocks.note(note);
         }
@@ -100,7 +100,7 @@ impl<'r> Blocks<'r, '_> {
     }
 
     fn note(&mut self, note: &'r Note) {
-        self.push(note.after, Rank::Note, note.number, Block::Note(note));
+        self.push(note.after.unwrap_or(u64::MAX), Rank::Note, note.number, Block::Note(note));
     }
 
     fn day(&mut self, sequence: u64, at_ms: u64) {

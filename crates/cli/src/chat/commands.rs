@@ -14,6 +14,7 @@ pub(crate) enum Command {
     Remove(String),
     Leave,
     Rooms,
+    Who,
     Search(String),
     Try,
     Stop,
@@ -59,7 +60,13 @@ const USAGES: &[Usage] = &[
         make: |rest| one(rest).map(Command::Remove),
     },
     Usage { name: "leave", takes: "", does: "leave this room", make: |rest| none(rest, Command::Leave) },
-    Usage { name: "rooms", takes: "", does: "the rooms you are in", make: |rest| none(rest, Command::Rooms) },
+    Usage {
+        name: "rooms",
+        takes: "",
+        does: "your rooms, and the public ones of the server",
+        make: |rest| none(rest, Command::Rooms),
+    },
+    Usage { name: "who", takes: "", does: "who is in this room", make: |rest| none(rest, Command::Who) },
     Usage {
         name: "search",
         takes: "WORDS",
@@ -105,6 +112,8 @@ const KEYS: &[(&str, &str)] = &[
 const SIGNS: &[(&str, &str)] = &[
     ("… queued", "on this machine's disk; it leaves with the next line"),
     ("✓", "on the server's disk"),
+    ("✓ 1/3, ✓✓", "on a device of one of three others, of all others"),
+    ("●, ○, …", "a person is online, is away, types"),
     ("»", "it names you"),
 ];
 

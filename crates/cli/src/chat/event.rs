@@ -4,7 +4,7 @@
 use crossterm::event::KeyEvent;
 use steadfast::{OperationId, RoomId, Status};
 
-use super::model::{Address, Entry, Pending, Summary};
+use super::model::{Address, Entry, Pending, Person, Summary};
 
 /// Something happened.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Tick(u64),
     /// The line stands so.
     Status(Box<Status>),
+    /// Who is in the room that is looked at, as far as is known.
+    People { room: RoomId, people: Vec<Person> },
     /// Something was stored: what is shown may be old.
     Changed,
     /// The answer to [`Effect::Look`].
@@ -56,6 +58,14 @@ pub(crate) enum Effect {
     MarkRead { room: RoomId, sequence: u64 },
     /// Look for words in what this device holds.
     Search { address: Option<Address>, words: String },
+    /// Ask the server who is a member of the room.
+    Who(Address),
+    /// Ask the server which public rooms there are.
+    PublicRooms { address: Option<Address> },
+    /// Look at the people in this room, or nowhere.
+    Watch(Option<RoomId>),
+    /// Tell the others in the room that the person types.
+    Typing(RoomId),
     /// Tell what happened to the last drops.
     Why { address: Option<Address> },
     /// Connect now.
@@ -79,13 +89,8 @@ pub(crate) enum Effect {
 /// Something for the outbox. They are queued in the order in which they come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// A message to the room that is shown.
+    /// A message.
     Send {
-        address: Address,
-        text: String,
-    },
-    /// A message to another one, which is shown then.
-    Say {
         address: Address,
         text: String,
     },
@@ -108,7 +113,7 @@ impl Operation {
     /// It is not in the outbox: its text is given back.
     pub(crate) fn not_queued(self, why: String) -> Event {
         let (address, text) = match self {
-            Self::Send { address, text } | Self::Say { address, text } => (Some(address), text),
+            Self::Send { address, text } => (Some(address), text),
             Self::Open(address) | Self::Leave(address) => (Some(address), String::new()),
             Self::Add { address, .. } | Self::Remove { address, .. } => (Some(address), String::new()),
             Self::MakePrivate(_) => (None, String::new()),

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::blocks::Block;
-use super::model::{Entry, Note, NoteKind, Pending, PendingSaid, Said};
+use super::model::{Entry, Model, Note, NoteKind, Pending, PendingSaid, Person, Said, same_name};
 use super::palette::Palette;
 use super::text::{clipped, harmless, mentions, width, wrapped};
 use super::time::Zone;
@@ -23,15 +23,18 @@ pub(crate) struct Layout<'m> {
     /// Columns for names, the same in every row so that texts stand beneath each other.
     pub(crate) name_columns: usize,
     pub(crate) me: &'m str,
+    /// The members of the room, where they are known.
+    pub(crate) people: &'m [Person],
     pub(crate) zone: &'m Zone,
     pub(crate) palette: Palette,
 }
 
 impl<'m> Layout<'m> {
-    pub(crate) fn new(columns: u16, me: &'m str, zone: &'m Zone, palette: Palette) -> Self {
+    pub(crate) fn new(columns: u16, model: &'m Model, palette: Palette) -> Self {
         let columns = usize::from(columns);
         let name_columns = (columns / 5).clamp(NAME_MIN, NAME_MAX);
-        Self { columns, name_columns, me, zone, palette }
+        let people = model.rooms.current().map_or(&[][..], |room| &room.people);
+        Self { columns, name_columns, me: &model.me, people, zone: &model.zone, palette }
     }
 
     /// The rows of a block.
@@ -76,13 +79,24 @@ impl<'m> Layout<'m> {
         let time = self.zone.time(entry.at_ms);
         let mentioned = !entry.own && entry.mentions_me();
         let name = self.name(&entry.author, entry.own, mentioned);
-        let mark = if entry.own { vec![self.stored()] } else { Vec::new() };
+        let mark = if entry.own { vec![self.delivered(entry.position)] } else { Vec::new() };
         match &entry.said {
             Said::Text { text, .. } => self.hanging(time, name, text, Style::new(), mark),
             Said::Data { content_type, bytes } => {
                 self.hanging(time, name, &data_words(content_type, *bytes), self.palette.answer(), mark)
             }
             Said::Joined(_) | Said::Left(_) | Said::Other => Vec::new(),
+        }
+    }
+
+    /// On the server's disk, and to how many others it was delivered.
+    fn delivered(&self, position: u64) -> Span<'static> {
+        let others = || self.people.iter().filter(|person| !same_name(&person.name, self.me));
+        let of = others().count();
+        match others().filter(|person| person.delivered >= position).count() {
+            0 => self.stored(),
+            to if to == of => Span::styled(" ✓✓", self.palette.stored()),
+            to => Span::styled(format!(" ✓ {to}/{of}"), self.palette.stored()),
         }
     }
 

@@ -31,6 +31,12 @@ pub(crate) struct Model {
     pub(crate) completion: Option<super::complete::Completion>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) looking: LookState,
+    /// The room whose people are looked at.
+    pub(crate) watched: Option<RoomId>,
+    /// When the others were last told that the person types.
+    pub(crate) typed_at_ms: u64,
+    /// A private room is being made, and is gone to: what is entered meanwhile is for there.
+    pub(crate) going: Option<Vec<String>>,
     /// The room that is to be shown as soon as the rooms are known.
     pub(crate) wanted: Option<Address>,
     /// What is to be said while there is no room to say it in.
@@ -78,6 +84,9 @@ impl Model {
             completion: None,
             overlay: None,
             looking: LookState::Idle,
+            watched: None,
+            typed_at_ms: 0,
+            going: None,
             wanted: None,
             homeless: Vec::new(),
             leaving: false,
@@ -146,6 +155,8 @@ pub(crate) struct Room {
     pub(crate) base: u64,
     pub(crate) unread: Unread,
     pub(crate) read_up_to: Option<u64>,
+    /// Its members, where they are known: all of a small room, nobody of a large one.
+    pub(crate) people: Vec<Person>,
     /// Where unread began when the room was entered last: the line "new" stands behind it.
     pub(crate) new_after: Option<u64>,
     pub(crate) window: Window,
@@ -167,6 +178,7 @@ impl Room {
             base: 0,
             read_up_to: None,
             unread: Unread::default(),
+            people: Vec::new(),
             new_after: None,
             window: Window::default(),
             notes: VecDeque::new(),
@@ -194,10 +206,19 @@ impl Room {
     /// Says something between the messages, behind the newest one.
     pub(crate) fn note(&mut self, at_ms: u64, kind: NoteKind, text: String) {
         let number = self.notes.back().map_or(0, |note| note.number + 1);
-        let after = self.window.newest().unwrap_or(self.newest);
+        let after = self.window.newest();
         self.notes.push_back(Note { number, after, at_ms, kind, text });
         if self.notes.len() > NOTES_MAX {
             self.notes.pop_front();
+        }
+    }
+
+    /// What was said before there was anything to say it behind stands between the entries by its time.
+    pub(crate) fn place_notes(&mut self) {
+        for note in self.notes.iter_mut().filter(|note| note.after.is_none()) {
+            let before = self.window.entries().take_while(|entry| entry.at_ms <= note.at_ms).last();
+            let oldest = self.window.entries().next();
+            note.after = before.map(|entry| entry.sequence).or(oldest.map(|oldest| oldest.sequence - 1));
         }
     }
 
@@ -218,12 +239,22 @@ impl Room {
     }
 }
 
+/// A member of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) online: bool,
+    pub(crate) typing: bool,
+    /// One of their devices has everything up to this position.
+    pub(crate) delivered: u64,
+}
+
 /// Something that the chat says between the messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) number: u64,
-    /// The entry that it stands behind.
-    pub(crate) after: u64,
+    /// The entry that it stands behind; `None`: none was held when it was said.
+    pub(crate) after: Option<u64>,
     pub(crate) at_ms: u64,
     pub(crate) kind: NoteKind,
     pub(crate) text: String,
@@ -322,7 +353,7 @@ impl Rooms {
 
     /// The room with this address, in whichever way it is named by now.
     pub(crate) fn find(&self, address: &Address) -> Option<usize> {
-        self.list.iter().position(|room| names(room, address))
+        self.list.iter().position(|room| is_at(room, address))
     }
 
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut Room> {
@@ -386,7 +417,7 @@ impl Rooms {
 }
 
 /// Whether the address means this room.
-pub(crate) fn names(room: &Room, address: &Address) -> bool {
+pub(crate) fn is_at(room: &Room, address: &Address) -> bool {
     match (address, &room.address) {
         (Address::Room(id), Address::Room(own)) => id == own,
         (Address::Room(_), Address::Public(_) | Address::Direct(_)) => false,

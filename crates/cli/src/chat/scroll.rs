@@ -50,42 +50,29 @@ pub(crate) enum Reached {
     Newest,
 }
 
-/// Moves the screen.
-pub(crate) fn scroll(
-    room: &mut Room,
+/// Where the screen would be after moving; `None`: there is nothing to be seen.
+pub(crate) fn moved(
+    room: &Room,
     zone: &Zone,
     by: Scroll,
     rows: &Rows<impl Fn(&Block<'_>) -> usize>,
-) -> Option<Reached> {
-    let (anchor, reached) = {
-        let blocks = blocks(room, zone);
-        let start = lowest(room, &blocks)?;
-        let moved = match by {
-            Scroll::Up(by) => up(&blocks, start, by, rows),
-            Scroll::Down(by) => down(&blocks, start, by, rows),
-            Scroll::Top => topmost(&blocks, rows),
-        };
-        let top = topmost(&blocks, rows);
-        let is_last = moved.index + 1 == blocks.len() && moved.below == 0;
-        let reached = match (moved.index, moved.below) {
-            _ if is_last => Reached::Newest,
-            (index, below) if (index, std::cmp::Reverse(below)) <= (top.index, std::cmp::Reverse(top.below)) => {
-                Reached::Oldest
-            }
-            _ => Reached::Middle,
-        };
-        let key = blocks[moved.index].0;
-        (if is_last { Anchor::End } else { Anchor::At { key, below: moved.below } }, reached)
+) -> Option<(Anchor, Reached)> {
+    let blocks = blocks(room, zone);
+    let start = lowest(room, &blocks)?;
+    let top = topmost(&blocks, rows);
+    let moved = match by {
+        Scroll::Up(by) => up(&blocks, start, by, rows),
+        Scroll::Down(by) => down(&blocks, start, by, rows),
+        Scroll::Top => top,
     };
-    let window = &mut room.window;
-    if window.anchor == Anchor::End && anchor != Anchor::End {
-        window.left_at = window.newest().unwrap_or(0);
+    let anchor = Anchor::At { key: blocks[moved.index].0, below: moved.below };
+    if moved.index + 1 == blocks.len() && moved.below == 0 {
+        // The newest that is held may not be the end: then what comes next stays below the edge.
+        return Some((if room.window.at_end() { Anchor::End } else { anchor }, Reached::Newest));
     }
-    // The newest that is held is not the end: what comes next stays below the edge.
-    if anchor != Anchor::End || window.at_end() {
-        window.anchor = anchor;
-    }
-    Some(reached)
+    let from_top = |lowest: Lowest| (lowest.index, std::cmp::Reverse(lowest.below));
+    let reached = if from_top(moved) <= from_top(top) { Reached::Oldest } else { Reached::Middle };
+    Some((anchor, reached))
 }
 
 /// The lowest edge at which the oldest row is still on the screen.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_core::Stream as _;
-use steadfast::{Changes, Client, Closed, Flight, Notice, NoticeKind, Notices, StatusWatch};
+use steadfast::{Changes, Client, Closed, Flight, Notice, NoticeKind, Notices, PeopleWatch, StatusWatch};
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::event::{Effect, Event, Leaving, Operation};
 use super::log::LogLines;
 use super::model::Model;
-use super::store::Store;
+use super::store::{Store, people_of};
 use super::terminal::Tty;
 use super::update::update;
 use super::view::view;
@@ -42,6 +42,7 @@ pub(crate) struct Shell {
     log: LogLines,
     status: StatusWatch,
     changes: Changes,
+    people: PeopleWatch,
     notices: Notices,
     signals: Signals,
     /// Reads and requests under way.
@@ -78,6 +79,7 @@ impl Shell {
             store: Store::new(client.clone(), &model.me),
             status: client.status(),
             changes: client.changes(),
+            people: client.people(),
             notices: client.notices(),
             client,
             model,
@@ -150,6 +152,10 @@ impl Shell {
                 let status = moved.map_err(Exit::failed)?;
                 self.apply(Event::Status(Box::new(status))).await;
             }
+            moved = self.people.changed() => {
+                moved.map_err(Exit::failed)?;
+                self.show_people().await;
+            }
             moved = self.changes.changed(), if may_look => {
                 moved.map_err(Exit::failed)?;
                 looked.set(Some(BootClock::now() + LOOK_PAUSE));
@@ -198,6 +204,13 @@ impl Shell {
         }
     }
 
+    async fn show_people(&mut self) {
+        if let Some(room) = self.model.watched {
+            let people = people_of(&self.people.now(), room);
+            self.apply(Event::People { room, people }).await;
+        }
+    }
+
     fn draw(&mut self) -> Result<(), Exit> {
         if self.stale {
             let model = &self.model;
@@ -229,6 +242,12 @@ impl Shell {
                 let zone = self.model.zone.clone();
                 drop(self.jobs.spawn(async move { Some(store.search(address, words, zone).await) }));
             }
+            Effect::Who(address) => drop(self.jobs.spawn(async move { Some(store.who(address).await) })),
+            Effect::PublicRooms { address } => {
+                drop(self.jobs.spawn(async move { Some(store.public_rooms(address).await) }));
+            }
+            Effect::Watch(room) => self.order(self.client.watch_people(room).await),
+            Effect::Typing(room) => drop(self.jobs.spawn(store.typing(room))),
             Effect::Why { address } => {
                 let client = self.client.clone();
                 drop(self.jobs.spawn(async move { Some(tell_why(&client, address).await) }));

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use steadfast::{
-    Client, Message, OperationId, PendingWhat, RoomId, RoomInfo, RoomKind, SendError, Sent, StoreError, What,
+    Client, Message, OperationId, PendingWhat, People, RoomId, RoomInfo, RoomKind, SendError, Sent, StoreError, What,
 };
 
 use super::event::{Event, Held, Look, Looking, Operation, Page, PageEnd, Toward};
-use super::model::{Address, Entry, Kind, Pending, PendingSaid, Said, Summary, Unread, same_name};
+use super::model::{Address, Entry, Kind, Pending, PendingSaid, Person, Said, Summary, Unread, same_name};
 use super::text::mentions;
 use super::time::Zone;
 use super::window::PAGE;
@@ -194,7 +194,6 @@ impl Store {
         let queued = |_: Sent, address: &Address, show| Event::Queued { address: address.clone(), made: None, show };
         Ok(match operation {
             Operation::Send { address, text } => queued(self.room(address).send(text.as_str()).await?, address, false),
-            Operation::Say { address, text } => queued(self.room(address).send(text.as_str()).await?, address, true),
             Operation::Open(address) => queued(self.room(address).enter().await?, address, true),
             Operation::Leave(address) => queued(self.room(address).leave().await?, address, false),
             Operation::Add { address, name } => queued(self.room(address).add(name).await?, address, false),
@@ -213,6 +212,13 @@ impl Store {
         self.counted().remove(&room);
         // A mark that is not noted only makes a room look unread once more.
         marked.err().map(|error| Event::Notice(format!("what was read can't be noted: {error}")))
+    }
+
+    /// Tells the others that the person types.
+    pub(crate) async fn typing(self, room: RoomId) -> Option<Event> {
+        // A signal: the next key gives another one.
+        self.client.room_by_id(room).typing().await.ok();
+        None
     }
 
     /// Looks for words, the newest first, and tells what it found as lines.
@@ -246,6 +252,56 @@ impl Store {
             (many, false) => format!("{many} messages have {words:?}"),
         });
         Ok(lines)
+    }
+
+    /// Who is a member of a room, as lines.
+    pub(crate) async fn who(self, address: Address) -> Event {
+        let room = self.room(&address);
+        let asked = async {
+            let page = room.members(None).await.map_err(words)?;
+            let mut people = page.people;
+            people.sort_by(|a, b| b.online.cmp(&a.online).then_with(|| a.name.cmp(&b.name)));
+            let names = |online| {
+                let there = people.iter().filter(|person| person.online == online);
+                there.map(|person| person.name.clone()).collect::<Vec<String>>().join(", ")
+            };
+            let (here, away) = (names(true), names(false));
+            let mut lines = vec![format!("{} in this room", counted("person", "people", page.total.into()))];
+            lines.extend(Some(here).filter(|names| !names.is_empty()).map(|names| format!("online: {names}")));
+            lines.extend(Some(away).filter(|names| !names.is_empty()).map(|names| format!("away: {names}")));
+            lines.extend(page.next.map(|_| format!("these are the first {}", people.len())));
+            Ok(lines)
+        };
+        let lines = self.while_online(asked).await.unwrap_or_else(|why| vec![format!("who is here: {why}")]);
+        Event::Answer { address: Some(address), lines }
+    }
+
+    /// Which public rooms there are, as lines.
+    pub(crate) async fn public_rooms(self, address: Option<Address>) -> Event {
+        let asked = async {
+            let page = self.client.public_rooms(None).await.map_err(words)?;
+            let mut lines = vec!["public rooms on this server:".to_owned()];
+            let line = |room: &steadfast::PublicRoom| {
+                format!("#{} ({})", room.name, counted("member", "members", room.members.into()))
+            };
+            lines.extend(page.rooms.iter().map(line));
+            lines.extend(page.next.map(|_| "and more".to_owned()));
+            Ok(lines)
+        };
+        let lines = self.while_online(asked).await.unwrap_or_else(|why| vec![format!("public rooms: {why}")]);
+        Event::Answer { address, lines }
+    }
+
+    /// An answer of the server, unless there is no line: a person does not wait for one without a word.
+    async fn while_online<T>(&self, asked: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        let mut status = self.client.status();
+        if !status.now().is_online() {
+            return Err("only the server knows, and the line is down".to_owned());
+        }
+        tokio::select! {
+            answered = asked => answered,
+            _ = status.until(|status| !status.is_online()) => Err("the line went down".to_owned()),
+        }
     }
 
     /// What was refused, with its text for editing.
@@ -346,4 +402,20 @@ fn pending(op: steadfast::Pending) -> Pending {
 
 fn words(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+/// As `1 member`, `3 members`.
+fn counted(one: &str, many: &str, count: u64) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The people of a room that is looked at.
+pub(crate) fn people_of(people: &People, room: RoomId) -> Vec<Person> {
+    let person = |person: &steadfast::Person| Person {
+        name: person.name.clone(),
+        online: person.online,
+        typing: person.typing,
+        delivered: person.delivered,
+    };
+    people.of(room).iter().map(person).collect()
 }

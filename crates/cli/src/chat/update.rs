@@ -11,7 +11,7 @@ use super::event::{Effect, Event, Held, Look, Looking, Page};
 use super::model::{Address, LookState, Model, NoteKind, Room, Unread};
 use keys::on_key;
 use scrolling::fetch_if_near_top;
-use speaking::open;
+use speaking::{enter, open};
 
 /// The effects come in the order in which they are to be done.
 pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
@@ -33,6 +33,13 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Status(status) => on_status(model, *status),
+        Event::People { room, people } => {
+            let index = model.rooms.find(&Address::Room(room));
+            if let Some(room) = index.and_then(|index| model.rooms.get_mut(index)) {
+                room.people = people;
+            }
+            Vec::new()
+        }
         Event::Changed => look(model),
         Event::Looked(found) => on_looked(model, *found),
         Event::LookFailed(why) => {
@@ -42,13 +49,19 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         }
         Event::Page(page) => on_page(model, page),
         Event::Queued { address, made, show } => {
-            let index = model.rooms.add(address, made).filter(|_| show);
+            let is_made = made.is_some();
+            let index =
+                model.rooms.add(address, made).filter(|index| show && Some(*index) != model.rooms.current_index());
             let mut effects = index.map(|index| show_room(model, index)).unwrap_or_default();
+            if is_made {
+                effects.extend(enter_what_was_held(model));
+            }
             effects.extend(look(model));
             effects
         }
         Event::NotQueued { address, why, text } => {
-            give_back(model, &text);
+            let held = if address.is_none() { model.going.take() } else { None };
+            give_back(model, &held.map_or(text.clone(), |held| held.join("\n")));
             let what = if text.is_empty() { "not done" } else { "not sent" };
             note_in(model, address.as_ref(), NoteKind::Error, format!("{what}: {why}"));
             Vec::new()
@@ -80,6 +93,12 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// What was entered on the way to a new room is entered there.
+fn enter_what_was_held(model: &mut Model) -> Vec<Effect> {
+    let held = model.going.take().unwrap_or_default();
+    held.iter().flat_map(|line| enter(model, line)).collect()
 }
 
 fn on_status(model: &mut Model, status: Status) -> Vec<Effect> {
@@ -115,12 +134,13 @@ fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
     let asked = found.looking;
     let mut bell = false;
     if let Some(room) = model.rooms.current_mut()
-        && asked.current.as_ref().is_some_and(|asked| super::model::names(room, asked))
+        && asked.current.as_ref().is_some_and(|asked| super::model::is_at(room, asked))
     {
         // Another page may have come in meanwhile; then it is asked again.
         if asked.held == room.window.held() {
             bell = asked.held != Held::Nothing && found.entries.iter().any(|entry| !entry.own && entry.mentions_me());
             room.window.append(found.entries, found.skipped, room.readable_from, room.newest);
+            room.place_notes();
         } else {
             stale = true;
         }
@@ -137,7 +157,14 @@ fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
     if stale {
         effects.extend(look(model));
     }
+    effects.extend(watch(model));
     effects
+}
+
+/// Looks at the people of the room that is shown.
+fn watch(model: &mut Model) -> Option<Effect> {
+    let room = model.rooms.current().filter(|room| room.member).and_then(Room::id);
+    (std::mem::replace(&mut model.watched, room) != room).then_some(Effect::Watch(room))
 }
 
 /// Shows the room that was asked for, or else one with something new in it.

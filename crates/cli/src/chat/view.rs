@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::layout::Layout;
-use super::model::{Model, Overlay, Room};
+use super::model::{Model, Overlay, Person, Room, same_name};
 use super::palette::Palette;
 use super::screen::Screen;
 use super::status::{self, Mood};
@@ -53,10 +53,23 @@ impl View<'_> {
             None => "steadfast".to_owned(),
         };
         let right = self.title_right();
-        let left = format!(" {title}");
+        let left = format!(" {title}{}", self.typing());
         let room = usize::from(area.width).saturating_sub(width(&right) + 1);
         let left = clipped(&left, room).into_owned();
         bar(frame, area, &left, &right, self.palette.bar());
+    }
+
+    /// Who writes something just now.
+    fn typing(&self) -> String {
+        let Some(room) = self.model.rooms.current() else { return String::new() };
+        let others = room.people.iter().filter(|person| person.typing && !same_name(&person.name, &self.model.me));
+        let names: Vec<String> = others.map(|person| harmless(&person.name).into_owned()).collect();
+        match names.len() {
+            0 => String::new(),
+            1 => format!(" · {} types …", names[0]),
+            2 | 3 => format!(" · {} type …", names.join(", ")),
+            many => format!(" · {many} people type …"),
+        }
     }
 
     /// What is new out of sight: below the edge, and in other rooms.
@@ -84,19 +97,69 @@ impl View<'_> {
         if parts.is_empty() { "F1 help ".to_owned() } else { format!("{} ", parts.join(" · ")) }
     }
 
+    /// Rooms, and beneath them the people of the one that is shown.
     fn side(&self, frame: &mut Frame<'_>, area: Rect) {
-        let rooms = &self.model.rooms;
-        let columns = usize::from(area.width).saturating_sub(1);
-        // The one that is shown is always in sight.
-        let skipped = rooms.current_index().map_or(0, |index| index + 1).saturating_sub(area.height.into());
-        for (row, (index, room)) in (area.y..area.bottom()).zip(rooms.list().iter().enumerate().skip(skipped)) {
-            let line = self.side_line(index, room, columns);
-            frame.render_widget(line, Rect { y: row, height: 1, width: area.width - 1, ..area });
-        }
         for y in area.y..area.bottom() {
             let rule = Line::styled("│", self.palette.quiet());
             frame.render_widget(rule, Rect { x: area.right() - 1, y, width: 1, height: 1 });
         }
+        let area = Rect { width: area.width - 1, ..area };
+        let people = self.model.rooms.current().map_or(&[][..], |room| &room.people);
+        let rows = usize::from(area.height);
+        // Rooms that are there come first; people have half of the side in any case.
+        let for_people = if people.is_empty() { 0 } else { people.len() + 1 };
+        let for_rooms = self.model.rooms.list().len().min(rows - for_people.min(rows / 2));
+        let height = u16::try_from(for_rooms).unwrap_or(area.height);
+        self.side_rooms(frame, Rect { height, ..area });
+        if for_people > 0 && height + 2 < area.height {
+            let top = area.y + height;
+            self.side_people(frame, people, Rect { y: top, height: area.bottom() - top, ..area });
+        }
+    }
+
+    fn side_rooms(&self, frame: &mut Frame<'_>, area: Rect) {
+        let rooms = &self.model.rooms;
+        // The one that is shown is always in sight.
+        let skipped = rooms.current_index().map_or(0, |index| index + 1).saturating_sub(area.height.into());
+        for (y, (index, room)) in (area.y..area.bottom()).zip(rooms.list().iter().enumerate().skip(skipped)) {
+            let line = self.side_line(index, room, area.width.into());
+            frame.render_widget(line, Rect { y, height: 1, ..area });
+        }
+    }
+
+    fn side_people(&self, frame: &mut Frame<'_>, people: &[Person], area: Rect) {
+        let columns = usize::from(area.width);
+        let mut sorted: Vec<&Person> = people.iter().collect();
+        sorted.sort_by_key(|person| (!person.online, person.name.to_lowercase()));
+        let shown = usize::from(area.height) - 1;
+        let head = Line::styled(format!("{:─<columns$}", ""), self.palette.quiet());
+        frame.render_widget(head, Rect { height: 1, ..area });
+        // Where not all fit the last row says how many are left out.
+        let fits = if sorted.len() > shown { shown - 1 } else { shown };
+        let mut lines: Vec<Line<'static>> =
+            sorted.iter().take(fits).map(|person| self.person_line(person, columns)).collect();
+        if sorted.len() > fits {
+            lines.push(Line::styled(format!("  and {} more", sorted.len() - fits), self.palette.quiet()));
+        }
+        for (y, line) in (area.y + 1..area.bottom()).zip(lines) {
+            frame.render_widget(line, Rect { y, height: 1, ..area });
+        }
+    }
+
+    fn person_line(&self, person: &Person, columns: usize) -> Line<'static> {
+        let sign = if person.online { "●" } else { "○" };
+        let doing = if person.typing { " …" } else { "" };
+        let name = clipped(&harmless(&person.name), columns.saturating_sub(5)).into_owned();
+        let style = if person.online {
+            self.palette.name(&person.name, same_name(&person.name, &self.model.me))
+        } else {
+            self.palette.quiet()
+        };
+        Line::from(vec![
+            Span::styled(format!("{sign} "), self.palette.quiet()),
+            Span::styled(name, style),
+            Span::styled(doing, self.palette.waiting()),
+        ])
     }
 
     fn side_line(&self, index: usize, room: &Room, columns: usize) -> Line<'static> {
@@ -130,7 +193,7 @@ impl View<'_> {
             self.welcome(frame, area);
             return;
         };
-        let layout = Layout::new(area.width, &self.model.me, &self.model.zone, self.palette);
+        let layout = Layout::new(area.width, self.model, self.palette);
         let blocks = blocks::blocks(room, &self.model.zone);
         let Some(lowest) = scroll::lowest(room, &blocks) else {
             let words = if room.window.known { "nothing was said here yet" } else { "reading …" };

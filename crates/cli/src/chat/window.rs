@@ -35,7 +35,7 @@ pub(crate) struct Window {
     pub(crate) known: bool,
     pub(super) anchor: Anchor,
     /// The newest entry when the screen left the end.
-    pub(super) left_at: u64,
+    left_at: u64,
 }
 
 /// What is beyond an edge of the window.
@@ -54,7 +54,7 @@ pub(crate) enum Beyond {
 
 /// Where the screen's lower edge is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     /// At the newest, and stays there.
     #[default]
     End,
@@ -110,6 +110,14 @@ impl Window {
         }
         self.forget();
         false
+    }
+
+    /// The screen goes there.
+    pub(crate) fn move_to(&mut self, anchor: Anchor) {
+        if self.anchor == Anchor::End && anchor != Anchor::End {
+            self.left_at = self.newest().unwrap_or(0);
+        }
+        self.anchor = anchor;
     }
 
     /// Forgets what was held; the newest page is read next.

@@ -8,8 +8,11 @@ use super::speaking::send;
 use crate::chat::commands;
 use crate::chat::complete::complete;
 use crate::chat::event::{Effect, Leaving};
-use crate::chat::model::{Model, Overlay};
+use crate::chat::model::{Model, Overlay, Room};
 use crate::chat::scroll::Scroll;
+
+/// How often others are told that one types.
+const TYPING_MS: u64 = 1_000;
 
 pub(super) fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -39,8 +42,21 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         }
         _ => {
             model.input.key(key);
-            Vec::new()
+            typing(model)
         }
+    }
+}
+
+/// Others are told, now and then, that a message is being written.
+fn typing(model: &mut Model) -> Vec<Effect> {
+    let is_message = !model.input.is_empty() && !model.input.text().starts_with('/');
+    let is_due = model.now_ms.saturating_sub(model.typed_at_ms) >= TYPING_MS;
+    match model.rooms.current().and_then(Room::id).filter(|_| is_message && is_due) {
+        Some(room) => {
+            model.typed_at_ms = model.now_ms;
+            vec![Effect::Typing(room)]
+        }
+        None => Vec::new(),
     }
 }
 

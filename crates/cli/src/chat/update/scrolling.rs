@@ -8,7 +8,6 @@ use crate::chat::model::{Model, Room};
 use crate::chat::palette::Palette;
 use crate::chat::screen::Screen;
 use crate::chat::scroll::{self, Reached, Rows, Scroll};
-use crate::chat::time::Zone;
 
 /// Asks for older messages where the oldest that is held is in sight.
 pub(super) fn fetch_if_near_top(model: &mut Model) -> Vec<Effect> {
@@ -19,8 +18,8 @@ pub(super) fn fetch_if_near_top(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn is_short(model: &mut Model) -> bool {
-    scroll_of(model, |room, zone, rows| scroll::is_short(room, zone, rows)).unwrap_or(false)
+fn is_short(model: &Model) -> bool {
+    on_screen(model, |room, rows| scroll::is_short(room, &model.zone, rows)).unwrap_or(false)
 }
 
 fn ask_older(model: &mut Model) -> Vec<Effect> {
@@ -36,21 +35,19 @@ fn ask_newer(model: &mut Model) -> Vec<Effect> {
 }
 
 fn scroll(model: &mut Model, by: Scroll) -> Option<Reached> {
-    scroll_of(model, |room, zone, rows| scroll::scroll(room, zone, by, rows)).flatten()
+    let (anchor, reached) = on_screen(model, |room, rows| scroll::moved(room, &model.zone, by, rows)).flatten()?;
+    model.rooms.current_mut()?.window.move_to(anchor);
+    Some(reached)
 }
 
-/// Does something with the room that is shown and the rows that its blocks take on this screen.
-fn scroll_of<T>(
-    model: &mut Model,
-    what: impl FnOnce(&mut Room, &Zone, &Rows<&dyn Fn(&Block<'_>) -> usize>) -> T,
-) -> Option<T> {
+/// Looks at the room that is shown, with the rows that its blocks take on this screen.
+fn on_screen<T>(model: &Model, look: impl FnOnce(&Room, &Rows<&dyn Fn(&Block<'_>) -> usize>) -> T) -> Option<T> {
     let written = model.input.rows(Screen::input_columns(model.size.0));
     let screen = Screen::of(model.size, written)?;
-    let (me, zone) = (model.me.clone(), model.zone.clone());
-    let layout = Layout::new(screen.messages.width, &me, &zone, Palette::new(false));
+    let layout = Layout::new(screen.messages.width, model, Palette::new(false));
     let of = |block: &Block<'_>| layout.rows(block).len();
     let rows = Rows { height: screen.messages.height.into(), of: &of as &dyn Fn(&Block<'_>) -> usize };
-    Some(what(model.rooms.current_mut()?, &zone, &rows))
+    Some(look(model.rooms.current()?, &rows))
 }
 
 pub(super) fn page_rows(model: &Model) -> usize {

@@ -1,44 +1,58 @@
 //! What a line that was written does: it is said, or it is a command.
 
+use steadfast_proto::names;
+
 use super::scrolling::go_to_end;
 use super::{note_in, show_room};
 use crate::chat::commands::{self, Command};
 use crate::chat::event::{Effect, Leaving, Operation};
-use crate::chat::model::{Address, Kind, Model, NoteKind, Overlay, Room};
+use crate::chat::model::{Address, Kind, Model, NoteKind, Overlay, Room, is_at, same_name};
 use crate::chat::status;
 
 /// What is said where there is no room to do it in.
 const NO_ROOM: &str = "you are in no room: /join ROOM enters one";
 
-/// Enter: a command, a message, or the answer to the question of login.
+/// The Enter key: what was written is entered, or the question of login is answered.
 pub(super) fn send(model: &mut Model) -> Vec<Effect> {
     let text = model.input.text();
     if text.trim().is_empty() {
         return if model.status.asks_login { vec![Effect::LogIn] } else { Vec::new() };
     }
+    model.input.take();
+    model.input.remember(&text);
+    match &mut model.going {
+        Some(held) => {
+            held.push(text);
+            Vec::new()
+        }
+        None => enter(model, &text),
+    }
+}
+
+/// A command, or a message to the room that is shown.
+pub(super) fn enter(model: &mut Model, text: &str) -> Vec<Effect> {
     if let Some(line) = text.strip_prefix('/').filter(|line| !line.starts_with('/')) {
-        model.input.remember(&text);
         return match commands::parse(line) {
-            Ok(command) => {
-                model.input.take();
-                run(model, command)
-            }
+            Ok(command) => run(model, command),
             Err(why) => {
                 note_in(model, None, NoteKind::Error, why);
+                model.input.set(text);
                 Vec::new()
             }
         };
     }
-    let Some(room) = model.rooms.current_mut() else {
-        model.homeless.push(NO_ROOM.to_owned());
-        return Vec::new();
-    };
-    let address = room.address.clone();
+    if model.rooms.current().is_none() {
+        model.input.set(text);
+        return no_room(model);
+    }
+    say(model, text.strip_prefix("//").map_or(text.to_owned(), |rest| format!("/{rest}")))
+}
+
+/// A message to the room that is shown.
+fn say(model: &mut Model, text: String) -> Vec<Effect> {
+    let Some(room) = model.rooms.current_mut() else { return Vec::new() };
     room.new_after = None;
-    model.input.take();
-    model.input.remember(&text);
-    let said = text.strip_prefix("//").map_or(text.clone(), |rest| format!("/{rest}"));
-    let mut effects = vec![Effect::Queue(Operation::Send { address, text: said })];
+    let mut effects = vec![Effect::Queue(Operation::Send { address: room.address.clone(), text })];
     // What one said is to be seen.
     effects.extend(go_to_end(model));
     effects
@@ -48,19 +62,33 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
     let here = model.rooms.current().map(|room| room.address.clone());
     match command {
         Command::Join(name) => open(model, Address::Public(name)),
-        Command::Message { name, text } if text.is_empty() => open(model, Address::Direct(name)),
         Command::Message { name, text } => {
             let address = Address::Direct(name);
-            vec![Effect::Queue(Operation::Say { address, text })]
+            let mut effects = open(model, address.clone());
+            let is_there = model.rooms.current().is_some_and(|room| is_at(room, &address));
+            if is_there && !text.is_empty() {
+                effects.extend(say(model, text));
+            }
+            effects
         }
-        Command::Private(name) => vec![Effect::Queue(Operation::MakePrivate(name))],
+        Command::Private(name) => match check(model, &name) {
+            true => {
+                model.going = Some(Vec::new());
+                vec![Effect::Queue(Operation::MakePrivate(name))]
+            }
+            false => Vec::new(),
+        },
         Command::Add(name) => in_this_room(model, here, |address| Operation::Add { address, name }),
         Command::Remove(name) => in_this_room(model, here, |address| Operation::Remove { address, name }),
         Command::Leave => in_this_room(model, here, Operation::Leave),
         Command::Rooms => {
             room_lines(model).into_iter().for_each(|line| note_in(model, None, NoteKind::Answer, line));
-            Vec::new()
+            vec![Effect::PublicRooms { address: here }]
         }
+        Command::Who => match here {
+            Some(address) => vec![Effect::Who(address)],
+            None => no_room(model),
+        },
         Command::Search(words) => vec![Effect::Search { address: here, words }],
         Command::Try => vec![Effect::TryNow],
         Command::Stop => vec![Effect::Stop],
@@ -83,21 +111,43 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
 fn in_this_room(model: &mut Model, here: Option<Address>, operation: impl FnOnce(Address) -> Operation) -> Vec<Effect> {
     match here {
         Some(address) => vec![Effect::Queue(operation(address))],
-        None => {
-            note_in(model, None, NoteKind::Error, NO_ROOM.to_owned());
-            Vec::new()
+        None => no_room(model),
+    }
+}
+
+/// Goes to a room, at once; one that this person is not in yet is asked for.
+pub(super) fn open(model: &mut Model, address: Address) -> Vec<Effect> {
+    let (Address::Public(name) | Address::Direct(name)) = &address else { return Vec::new() };
+    if !check(model, name) {
+        return Vec::new();
+    }
+    if matches!(address, Address::Direct(_)) && same_name(name, &model.me) {
+        note_in(model, None, NoteKind::Error, "that is you".to_owned());
+        return Vec::new();
+    }
+    let Some(index) = model.rooms.add(address.clone(), None) else { return Vec::new() };
+    let is_member = model.rooms.list()[index].member;
+    let mut effects = show_room(model, index);
+    if !is_member {
+        effects.push(Effect::Queue(Operation::Open(address)));
+    }
+    effects
+}
+
+/// Whether it can be a name; if not, it is said.
+fn check(model: &mut Model, name: &str) -> bool {
+    match names::folded(name) {
+        Ok(_) => true,
+        Err(error) => {
+            note_in(model, None, NoteKind::Error, format!("{name:?} can't be a name: {error}"));
+            false
         }
     }
 }
 
-/// Goes to a room; one that this person is not in yet is asked for.
-pub(super) fn open(model: &mut Model, address: Address) -> Vec<Effect> {
-    if let Some(index) = model.rooms.find(&address)
-        && model.rooms.list()[index].member
-    {
-        return show_room(model, index);
-    }
-    vec![Effect::Queue(Operation::Open(address))]
+fn no_room(model: &mut Model) -> Vec<Effect> {
+    note_in(model, None, NoteKind::Error, NO_ROOM.to_owned());
+    Vec::new()
 }
 
 fn room_lines(model: &Model) -> Vec<String> {
