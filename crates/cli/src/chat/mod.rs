@@ -18,6 +18,8 @@ mod shell;
 mod status;
 mod store;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod update;

@@ -39,6 +39,11 @@ impl Screen {
         })
     }
 
+    /// The side and the messages together.
+    pub(crate) fn middle(&self) -> Rect {
+        self.side.map_or(self.messages, |side| side.union(self.messages))
+    }
+
     /// Columns for what is being written.
     pub(crate) fn input_columns(columns: u16) -> u16 {
         columns.saturating_sub(Self::PROMPT)

@@ -16,83 +16,72 @@ use speaking::{enter, open};
 /// The effects come in the order in which they are to be done.
 pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
     match event {
-        Event::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
-        Event::Key(key) => on_key(model, key),
+        Event::Key(key) if key.kind == KeyEventKind::Release => {}
+        Event::Key(key) => return on_key(model, key),
         Event::Paste(text) => {
             model.leaving = false;
             model.overlay = None;
             model.input.insert(&text);
-            Vec::new()
         }
-        Event::Resize(columns, rows) => {
-            model.size = (columns, rows);
-            Vec::new()
-        }
-        Event::Tick(now_ms) => {
-            model.now_ms = now_ms;
-            Vec::new()
-        }
-        Event::Status(status) => on_status(model, *status),
+        Event::Resize(columns, rows) => model.size = (columns, rows),
+        Event::Tick(now_ms) => model.now_ms = now_ms,
+        Event::Status(status) => return on_status(model, *status),
         Event::People { room, people } => {
             let index = model.rooms.find(&Address::Room(room));
             if let Some(room) = index.and_then(|index| model.rooms.get_mut(index)) {
                 room.people = people;
             }
-            Vec::new()
         }
-        Event::Changed => look(model),
-        Event::Looked(found) => on_looked(model, *found),
+        Event::Changed => return look(model),
+        Event::Looked(found) => return on_looked(model, *found),
         Event::LookFailed(why) => {
             model.looking = LookState::Idle;
             note_in(model, None, NoteKind::Error, format!("this device's store can't be read: {why}"));
-            Vec::new()
         }
-        Event::Page(page) => on_page(model, page),
-        Event::Queued { address, made, show } => {
-            let is_made = made.is_some();
-            let index =
-                model.rooms.add(address, made).filter(|index| show && Some(*index) != model.rooms.current_index());
-            let mut effects = index.map(|index| show_room(model, index)).unwrap_or_default();
-            if is_made {
-                effects.extend(enter_what_was_held(model));
-            }
-            effects.extend(look(model));
-            effects
-        }
-        Event::NotQueued { address, why, text } => {
-            let held = if address.is_none() { model.going.take() } else { None };
-            give_back(model, &held.map_or(text.clone(), |held| held.join("\n")));
-            let what = if text.is_empty() { "not done" } else { "not sent" };
-            note_in(model, address.as_ref(), NoteKind::Error, format!("{what}: {why}"));
-            Vec::new()
-        }
+        Event::Page(page) => return on_page(model, page),
+        Event::Queued { address, made, show } => return on_queued(model, address, made, show),
+        Event::NotQueued { address, why, text } => on_not_queued(model, address.as_ref(), &why, text),
         Event::Refused { operation, room, why, text } => {
             let address = room.map(Address::Room);
-            let index = address.as_ref().and_then(|address| model.rooms.find(address)).or(model.rooms.current_index());
-            if let Some(room) = index.and_then(|index| model.rooms.get_mut(index)) {
+            if let Some(room) = room_at(model, address.as_ref()) {
                 room.window.refuse(operation);
             }
             give_back(model, &text);
             let words = if text.is_empty() { why } else { format!("{why}: {text}") };
             note_in(model, address.as_ref(), NoteKind::Error, words);
-            Vec::new()
         }
-        Event::Notice(text) => {
-            note_in(model, None, NoteKind::Error, text);
-            Vec::new()
-        }
+        Event::Notice(text) => note_in(model, None, NoteKind::Error, text),
         Event::Rewound(text) => {
             if let Some(room) = model.rooms.current_mut() {
                 room.window.forget();
             }
             note_in(model, None, NoteKind::Error, text);
-            look(model)
+            return look(model);
         }
         Event::Answer { address, lines } => {
             lines.into_iter().for_each(|line| note_in(model, address.as_ref(), NoteKind::Answer, line));
-            Vec::new()
         }
     }
+    Vec::new()
+}
+
+fn on_queued(model: &mut Model, address: Address, made: Option<String>, show: bool) -> Vec<Effect> {
+    let is_made = made.is_some();
+    let index = model.rooms.add(address, made);
+    let index = index.filter(|index| show && Some(*index) != model.rooms.current_index());
+    let mut effects = index.map(|index| show_room(model, index)).unwrap_or_default();
+    if is_made {
+        effects.extend(enter_what_was_held(model));
+    }
+    effects.extend(look(model));
+    effects
+}
+
+fn on_not_queued(model: &mut Model, address: Option<&Address>, why: &str, text: String) {
+    let held = if address.is_none() { model.going.take() } else { None };
+    let what = if text.is_empty() { "not done" } else { "not sent" };
+    give_back(model, &held.map_or(text, |held| held.join("\n")));
+    note_in(model, address, NoteKind::Error, format!("{what}: {why}"));
 }
 
 /// What was entered on the way to a new room is entered there.
@@ -228,11 +217,16 @@ fn show_room(model: &mut Model, index: usize) -> Vec<Effect> {
 /// Says something in a room, or in the one that is shown.
 fn note_in(model: &mut Model, address: Option<&Address>, kind: NoteKind, text: String) {
     let now_ms = model.now_ms;
-    let index = address.and_then(|address| model.rooms.find(address)).or(model.rooms.current_index());
-    match index.and_then(|index| model.rooms.get_mut(index)) {
+    match room_at(model, address) {
         Some(room) => room.note(now_ms, kind, text),
         None => model.homeless.push(text),
     }
+}
+
+/// The room at this address, or else the one that is shown.
+fn room_at<'m>(model: &'m mut Model, address: Option<&Address>) -> Option<&'m mut Room> {
+    let index = address.and_then(|address| model.rooms.find(address)).or(model.rooms.current_index());
+    model.rooms.get_mut(index?)
 }
 
 /// Gives a text back for editing: into the input, or where that is in use into its history.

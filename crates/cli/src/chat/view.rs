@@ -20,12 +20,14 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         None => view.too_small(frame),
         Some(screen) => {
             view.title(frame, screen.title);
-            if let Some(side) = screen.side {
-                view.side(frame, side);
-            }
-            match model.overlay {
-                Some(Overlay::Help { scrolled }) => view.help(frame, screen.messages, scrolled),
-                None => view.messages(frame, screen.messages),
+            match (model.overlay, screen.side) {
+                (Some(Overlay::Help { scrolled }), _) => view.help(frame, screen.middle(), scrolled),
+                (None, side) => {
+                    if let Some(side) = side {
+                        view.side(frame, side);
+                    }
+                    view.messages(frame, screen.messages);
+                }
             }
             view.status(frame, screen.status);
             view.input(frame, screen.input);

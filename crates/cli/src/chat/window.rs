@@ -217,24 +217,30 @@ impl Window {
             self.entries.drain(..surplus);
             self.older = Beyond::More;
         }
+        if matches!(self.newer, Beyond::Away(_)) {
+            self.newer = Beyond::More;
+        }
     }
 
     /// What has to be read next towards the older end; it counts as asked for.
     pub(crate) fn ask_older(&mut self) -> Option<u64> {
         let before = self.known.then(|| self.oldest().unwrap_or(self.edge))?;
         match self.older {
-            Beyond::More | Beyond::Away(_) => {
+            Beyond::More => {
                 self.older = Beyond::Fetching;
                 Some(before)
             }
-            Beyond::Nothing | Beyond::Fetching => None,
+            // It is asked for again when a person wants it, or the line is back.
+            Beyond::Nothing | Beyond::Fetching | Beyond::Away(_) => None,
         }
     }
 
     /// What could not be had may be there now.
     pub(crate) fn retry(&mut self) {
-        if matches!(self.older, Beyond::Away(_)) {
-            self.older = Beyond::More;
+        for beyond in [&mut self.older, &mut self.newer] {
+            if matches!(beyond, Beyond::Away(_)) {
+                *beyond = Beyond::More;
+            }
         }
     }
 
@@ -242,11 +248,11 @@ impl Window {
     pub(crate) fn ask_newer(&mut self) -> Option<u64> {
         let after = self.newest()?;
         match self.newer {
-            Beyond::More | Beyond::Away(_) => {
+            Beyond::More => {
                 self.newer = Beyond::Fetching;
                 Some(after)
             }
-            Beyond::Nothing | Beyond::Fetching => None,
+            Beyond::Nothing | Beyond::Fetching | Beyond::Away(_) => None,
         }
     }
 }

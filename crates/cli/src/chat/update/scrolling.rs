@@ -57,7 +57,15 @@ pub(super) fn page_rows(model: &Model) -> usize {
     usize::from(height).saturating_sub(2).max(1)
 }
 
+/// What could not be had before is asked for again.
+fn retry(model: &mut Model) {
+    if let Some(room) = model.rooms.current_mut() {
+        room.window.retry();
+    }
+}
+
 pub(super) fn scroll_up(model: &mut Model, by: Scroll) -> Vec<Effect> {
+    retry(model);
     match scroll(model, by) {
         Some(Reached::Oldest) => ask_older(model),
         Some(Reached::Middle | Reached::Newest) | None => Vec::new(),
@@ -65,6 +73,7 @@ pub(super) fn scroll_up(model: &mut Model, by: Scroll) -> Vec<Effect> {
 }
 
 pub(super) fn scroll_down(model: &mut Model, by: usize) -> Vec<Effect> {
+    retry(model);
     if scroll(model, Scroll::Down(by)) != Some(Reached::Newest) {
         return Vec::new();
     }

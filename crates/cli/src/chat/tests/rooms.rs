@@ -1,0 +1,173 @@
+//! Rooms at the side: entering, making, switching, what is unread.
+
+use crossterm::event::KeyCode;
+
+use super::*;
+use crate::chat::event::Operation;
+use crate::chat::model::Room;
+
+const PLANS: RoomId = RoomId(9);
+
+fn shown(chat: &Chat) -> String {
+    chat.model.rooms.current().map(Room::title).unwrap_or_default()
+}
+
+fn lobby_and_plans(plans_unread: u64) -> Vec<Summary> {
+    vec![summary(LOBBY, "lobby", 3), unread(summary(PLANS, "plans", 8), plans_unread, false)]
+}
+
+#[test]
+fn a_room_is_gone_to_at_once_and_is_the_same_room_when_the_server_knows_it() {
+    let mut chat = Chat::new(80, 24);
+    chat.apply(Event::Changed);
+    chat.looked(Vec::new(), Vec::new());
+    assert!(chat.shows("You are in no room yet"), "{}", chat.screen());
+    assert_eq!(chat.enter("hello?"), []);
+    assert!(chat.shows("you are in no room"), "{}", chat.screen());
+    chat.control('c');
+    let effects = chat.enter("/join Lobby");
+    assert!(effects.contains(&Effect::Queue(Operation::Open(public("Lobby")))), "{effects:?}");
+    assert_eq!(shown(&chat), "#Lobby");
+    let said = chat.enter("first!");
+    assert!(said.contains(&Effect::Queue(Operation::Send { address: public("Lobby"), text: "first!".to_owned() })));
+    chat.looked(vec![summary(LOBBY, "lobby", 1)], Vec::new());
+    assert_eq!(chat.model.rooms.list().len(), 1, "it is no second room");
+    assert_eq!(chat.model.rooms.current().and_then(Room::id), Some(LOBBY));
+}
+
+#[test]
+fn the_room_of_the_command_line_is_entered_or_just_shown() {
+    let mut chat = Chat::new(80, 24);
+    chat.model.wanted = Some(public("plans"));
+    chat.apply(Event::Changed);
+    let effects = chat.looked(lobby_and_plans(0), Vec::new());
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Queue(_))), "{effects:?}");
+    assert_eq!(shown(&chat), "#plans");
+    let mut chat = Chat::new(80, 24);
+    chat.model.wanted = Some(public("new"));
+    chat.apply(Event::Changed);
+    let effects = chat.looked(lobby_and_plans(0), Vec::new());
+    assert!(effects.contains(&Effect::Queue(Operation::Open(public("new")))), "{effects:?}");
+}
+
+#[test]
+fn what_is_entered_behind_the_making_of_a_room_is_for_that_room() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    assert_eq!(chat.enter("/private plans"), [Effect::Queue(Operation::MakePrivate("plans".to_owned()))]);
+    assert_eq!(chat.enter("not for the lobby"), []);
+    assert_eq!(chat.enter("/add bob"), []);
+    let address = Address::Room(PLANS);
+    let effects = chat.apply(Event::Queued { address: address.clone(), made: Some("plans".to_owned()), show: true });
+    assert_eq!(shown(&chat), "&plans");
+    let text = "not for the lobby".to_owned();
+    assert!(effects.contains(&Effect::Queue(Operation::Send { address: address.clone(), text })), "{effects:?}");
+    assert!(effects.contains(&Effect::Queue(Operation::Add { address, name: "bob".to_owned() })), "{effects:?}");
+}
+
+#[test]
+fn what_was_meant_for_a_room_that_could_not_be_made_is_given_back() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    chat.enter("/private plans");
+    chat.enter("not for the lobby");
+    chat.apply(Event::NotQueued { address: None, why: "the disk is full".to_owned(), text: String::new() });
+    assert_eq!(chat.model.input.text(), "not for the lobby");
+    assert!(chat.shows("! not done: the disk is full"), "{}", chat.screen());
+}
+
+#[test]
+fn a_message_to_a_person_opens_the_conversation_and_goes_there() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    let bob = Address::Direct("bob".to_owned());
+    let said = |text: &str| Effect::Queue(Operation::Send { address: bob.clone(), text: text.to_owned() });
+    let effects = chat.enter("/msg @bob the secret");
+    assert!(effects.contains(&said("the secret")), "{effects:?}");
+    assert_eq!(shown(&chat), "@bob");
+    assert!(chat.enter("/msg bob more").contains(&said("more")));
+    assert!(chat.enter("/msg ann hello me").is_empty());
+    assert!(chat.shows("that is you"), "{}", chat.screen());
+    let wrong = chat.enter("/join a/b");
+    assert!(wrong.is_empty() && chat.shows("can't be a name"), "{}", chat.screen());
+}
+
+#[test]
+fn rooms_are_switched_by_keys_and_a_draft_stays_where_it_was_written() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    chat.apply(Event::Changed);
+    chat.looked(lobby_and_plans(2), Vec::new());
+    assert!(chat.shows("#plans        2 "), "{}", chat.screen());
+    chat.type_text("for the lobby");
+    for (there, back) in [
+        (KeyCode::Down, KeyCode::Up),
+        (KeyCode::Up, KeyCode::Down),
+        (KeyCode::Char('2'), KeyCode::Char('1')),
+        (KeyCode::Char('a'), KeyCode::Char('1')),
+    ] {
+        chat.apply(Event::Changed);
+        chat.looked(lobby_and_plans(2), Vec::new());
+        chat.alt(there);
+        assert_eq!((shown(&chat).as_str(), chat.model.input.text().as_str()), ("#plans", ""), "{there:?}");
+        chat.alt(back);
+        assert_eq!((shown(&chat).as_str(), chat.model.input.text().as_str()), ("#lobby", "for the lobby"), "{back:?}");
+    }
+    chat.alt(KeyCode::Char('9'));
+    assert_eq!(shown(&chat), "#lobby", "there is no ninth room");
+}
+
+#[test]
+fn unread_begins_at_a_line_and_the_count_goes_when_it_is_on_the_screen() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    let rooms = vec![
+        summary(LOBBY, "lobby", 3),
+        Summary { read_up_to: Some(6), ..unread(summary(PLANS, "plans", 8), 2, false) },
+    ];
+    chat.apply(Event::Changed);
+    chat.looked(rooms.clone(), Vec::new());
+    chat.control('n');
+    let effects = chat.looked(rooms, talk(1..=8));
+    assert!(effects.contains(&Effect::MarkRead { room: PLANS, sequence: 8 }), "{effects:?}");
+    let screen = chat.screen();
+    let at = |words: &str| screen.find(words).unwrap_or_else(|| panic!("{words} in\n{screen}"));
+    assert!(at("message 6") < at(" new ") && at(" new ") < at("message 7"), "{screen}");
+    assert!(!screen.contains("unread"), "{screen}");
+}
+
+#[test]
+fn a_room_that_was_left_goes_from_the_side_once_another_one_is_shown() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    let leave = Effect::Queue(Operation::Leave(Address::Room(LOBBY)));
+    assert_eq!(chat.enter("/leave"), [leave]);
+    let left = Summary { member: false, ..summary(LOBBY, "lobby", 4) };
+    chat.apply(Event::Changed);
+    chat.looked(vec![left.clone(), summary(PLANS, "plans", 8)], Vec::new());
+    assert!(chat.shows("#lobby"), "what was said there can still be read");
+    chat.control('n');
+    chat.looked(vec![left, summary(PLANS, "plans", 8)], Vec::new());
+    assert!(!chat.shows("#lobby"), "{}", chat.screen());
+}
+
+#[test]
+fn the_people_of_the_room_that_is_shown_are_looked_at() {
+    let mut chat = Chat::new(80, 24);
+    chat.apply(Event::Changed);
+    chat.looked(lobby_and_plans(0), Vec::new());
+    let watched = chat.looked(lobby_and_plans(0), talk(1..=3));
+    assert!(!watched.contains(&Effect::Watch(None)), "{watched:?}");
+    assert_eq!(chat.model.watched, Some(LOBBY));
+    let people = vec![person("bob", false, 0), Person { typing: true, ..person("cid", true, 0) }];
+    chat.apply(Event::People { room: LOBBY, people });
+    assert!(chat.shows("● cid …") && chat.shows("○ bob") && chat.shows("cid types …"), "{}", chat.screen());
+    chat.control('n');
+    assert!(chat.looked(lobby_and_plans(0), talk(1..=8)).contains(&Effect::Watch(Some(PLANS))));
+    assert!(!chat.shows("cid"), "{}", chat.screen());
+}
+
+#[test]
+fn one_look_at_the_store_at_a_time_and_one_more_for_what_changed_meanwhile() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    let looks = |effects: Vec<Effect>| effects.iter().filter(|effect| matches!(effect, Effect::Look(_))).count();
+    let many: usize = (0..50).map(|_| looks(chat.apply(Event::Changed))).sum();
+    assert_eq!(many, 1);
+    assert_eq!(looks(chat.looked(lobby_and_plans(0), Vec::new())), 1);
+    assert_eq!(looks(chat.looked(lobby_and_plans(0), Vec::new())), 0);
+    assert!(is_held(&chat, Held::Through(3)));
+}
