@@ -260,7 +260,7 @@ impl Client {
 
     /// Tries now where a pause was running.
     ///
-    /// Cancel-safe, as all of these: dropped, it was said or not.
+    /// Cancel-safe: dropped, it was said or not.
     ///
     /// # Errors
     /// The client was closed.
@@ -270,6 +270,8 @@ impl Client {
 
     /// Ends the line, and every try, until [`resume`](Self::resume). What is sent meanwhile waits in the outbox.
     ///
+    /// Cancel-safe: dropped, it was said or not.
+    ///
     /// # Errors
     /// The client was closed.
     pub async fn stop(&self) -> Result<(), Closed> {
@@ -277,6 +279,8 @@ impl Client {
     }
 
     /// Wants the line back.
+    ///
+    /// Cancel-safe: dropped, it was said or not.
     ///
     /// # Errors
     /// The client was closed.
@@ -286,6 +290,8 @@ impl Client {
 
     /// Whether to connect again after a loss, from now on. On: begins with a try where the line is down.
     ///
+    /// Cancel-safe: dropped, it was said or not.
+    ///
     /// # Errors
     /// The client was closed.
     pub async fn set_reconnect(&self, on: bool) -> Result<(), Closed> {
@@ -294,6 +300,8 @@ impl Client {
 
     /// Whether to log in by itself once a lost line is back, from now on. On: answers a question that is open.
     ///
+    /// Cancel-safe: dropped, it was said or not.
+    ///
     /// # Errors
     /// The client was closed.
     pub async fn set_auto_login(&self, on: bool) -> Result<(), Closed> {
@@ -301,6 +309,8 @@ impl Client {
     }
 
     /// The answer where the status [asks](Status::asks_login) whether to log in.
+    ///
+    /// Cancel-safe: dropped, it was said or not.
     ///
     /// # Errors
     /// The client was closed.

@@ -104,9 +104,9 @@
 //! there is no acknowledgement to forget. From that store programs consume:
 //!
 //! - [`Client::inbox`]: a consumer with a name. All rooms in one order; [`Inbox::commit`] notes the place in the
-//! profile,   synced. At least once: what was acted on and not committed is shown again.
+//!   profile, synced. At least once: what was acted on and not committed is shown again.
 //! - [`Client::feed`]: the same, and the caller stores [`Delivery::place`] in the transaction that holds its own
-//! effect.   Exactly once, end to end.
+//!   effect. Exactly once, end to end.
 //! - [`Client::changes`] with [`Room::messages`] or [`Room::last`]: for programs that show rooms.
 //!
 //! A device holds what came since it joined. [`Room::fetch`] asks for what is older, page by page, and
@@ -133,8 +133,8 @@
 //!     let now = status.changed().await?;
 //!     match (&now.cause, now.is_online()) {
 //!         (_, true) => println!("online, round trip {} ms", now.round_trip_ms.unwrap_or(0)),
-//!         (Some(cause), false) => println!("{}: {cause}; try {}", now.state.name(), now.try_number),
-//!         (None, false) => println!("{}", now.state.name()),
+//!         (Some(cause), false) => println!("{}: {cause}; try {}", now.state, now.try_number),
+//!         (None, false) => println!("{}", now.state),
 //!     }
 //! }
 //! # }
@@ -211,3 +211,32 @@ pub use steadfast_proto::names::{NAME_BYTES_MAX, NameError};
 pub use steadfast_proto::session::Schedule;
 pub use steadfast_store::profile::OUTBOX_BYTES_MAX;
 pub use steadfast_store::profile::OUTBOX_ROWS_MAX as OUTBOX_OPERATIONS_MAX;
+
+#[cfg(test)]
+mod tests {
+    /// The lines above `line` that document it.
+    fn documentation<'s>(lines: &[&'s str], line: usize) -> Vec<&'s str> {
+        let above = lines[..line].iter().rev().map(|line| line.trim_start());
+        above.take_while(|line| line.starts_with("///") || line.starts_with("#[")).collect()
+    }
+
+    #[test]
+    fn every_async_function_says_what_dropping_its_future_means_and_what_its_errors_are() {
+        let sources = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut functions = 0;
+        for file in std::fs::read_dir(sources).expect("the sources") {
+            let path = file.expect("an entry").path();
+            let Ok(source) = std::fs::read_to_string(&path) else { continue };
+            let lines: Vec<&str> = source.lines().collect();
+            for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("    pub async fn")) {
+                let documentation = documentation(&lines, number).join(" ");
+                assert!(documentation.contains("ancel-safe"), "{}: {line}", path.display());
+                let signature = lines[number..].split_inclusive(|line| line.ends_with('{')).next().unwrap_or_default();
+                let fails = signature.iter().any(|line| line.contains("-> Result<"));
+                assert_eq!(documentation.contains("# Errors"), fails, "{}: {line}", path.display());
+                functions += 1;
+            }
+        }
+        assert!(functions > 40, "only {functions} were found");
+    }
+}

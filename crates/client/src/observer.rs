@@ -163,6 +163,8 @@ impl Observer {
 
     /// Closes the profile and waits for that, three seconds at most. Dropping it closes the profile, too, but nobody
     /// waits.
+    ///
+    /// Cancel-safe: once polled, it closes all the same.
     pub async fn close(self) {
         self.reader.stop();
         let join = tokio::task::spawn_blocking(move || drop(self.thread.join()));

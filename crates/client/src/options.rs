@@ -112,5 +112,17 @@ mod tests {
         assert_eq!(directory("Zoe\u{308}"), directory("zoë"));
         assert!(directory("Ann").ends_with("steadfast/localhost_7400/ann"));
         assert_ne!(directory("ann"), directory("bob"));
+        assert_eq!(Options::new("ann", "tcp://localhost:7400").directory(), directory("ann"));
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_with_words() {
+        let refused = |options: &Options| options.check().expect_err("refused").to_string();
+        assert_eq!(Options::new("ann", "tcp://localhost:7400").check(), Ok(()));
+        let later = refused(&Options::new("ann", "wss://localhost:7400"));
+        assert_eq!(later, "wss:// can't be spoken yet: use HOST:PORT or tcp://HOST:PORT");
+        let mut options = Options::new("ann", "localhost:7400");
+        options.idle_bound = Duration::from_secs(2);
+        assert_eq!(refused(&options), "the idle bound can't be shorter than the active bound");
     }
 }

@@ -1,5 +1,7 @@
 //! The status as programs and other processes of the profile see it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::tcp::Applied;
@@ -87,6 +89,12 @@ impl State {
             session::State::Offline => Self::Offline,
             session::State::Stopped => Self::Stopped,
         }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
