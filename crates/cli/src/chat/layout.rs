@@ -1,10 +1,13 @@
 //! The rows that a block of the message area takes: what [`view`](super::view) draws and scrolling counts.
 
+use std::cell::Ref;
+use std::ops::Range;
+
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::blocks::Block;
-use super::model::{Entry, Model, Note, NoteKind, Pending, PendingSaid, Person, Said, same_name};
+use super::model::{Entry, Model, Note, NoteKind, Pending, PendingSaid, Person, Said};
 use super::palette::Palette;
 use super::text::{clipped, harmless, mentions, width, wrapped};
 use super::time::Zone;
@@ -37,30 +40,44 @@ impl<'m> Layout<'m> {
         Self { columns, name_columns, me: &model.me, people, zone: &model.zone, palette }
     }
 
-    /// The rows of a block.
-    pub(crate) fn rows(&self, block: &Block<'_>) -> Vec<Line<'static>> {
-        match block {
-            Block::Edge(beyond) => self.edge(beyond),
-            Block::Gap(missing) => vec![self.ruled(&missing_words(*missing), self.palette.quiet())],
-            Block::Day(at_ms) => vec![self.ruled(&self.zone.day_words(*at_ms), self.palette.quiet())],
-            Block::New => vec![self.ruled("new", self.palette.new_line())],
-            Block::Entry(entry) => self.entry(entry),
-            Block::Moves(entries) => self.quiet_rows(&moves_words(entries)),
-            Block::Note(note) => self.note(note),
-            Block::Arriving(pending) => self.own(pending, self.stored()),
-            Block::Pending(pending) => self.own(pending, Span::styled(" … queued", self.palette.waiting())),
-            Block::PendingMore => self.quiet_rows("… and more before these, queued"),
+    /// How many rows a block takes.
+    pub(crate) fn height(&self, block: &Block<'_>) -> usize {
+        match self.shape(block) {
+            Shape::Nothing => 0,
+            Shape::Rule(_) => 1,
+            Shape::Hanging(hanging) => self.hanging_height(&hanging),
         }
     }
 
-    fn edge(&self, beyond: &Beyond) -> Vec<Line<'static>> {
-        let words = match beyond {
-            Beyond::Nothing => "the beginning of the room".to_owned(),
-            Beyond::More => "older messages".to_owned(),
-            Beyond::Fetching => "fetching older messages …".to_owned(),
-            Beyond::Away(why) => format!("older messages are not here: {why}"),
-        };
-        vec![self.ruled(&words, self.palette.quiet())]
+    /// Some of the rows of a block.
+    pub(crate) fn rows(&self, block: &Block<'_>, which: Range<usize>) -> Vec<Line<'static>> {
+        match self.shape(block) {
+            Shape::Nothing => Vec::new(),
+            Shape::Rule(line) => {
+                if which.contains(&0) {
+                    vec![line]
+                } else {
+                    Vec::new()
+                }
+            }
+            Shape::Hanging(hanging) => self.hanging_rows(&hanging, which),
+        }
+    }
+
+    fn shape<'b>(&self, block: &'b Block<'_>) -> Shape<'b> {
+        let quiet = self.palette.quiet();
+        match block {
+            Block::Edge(beyond) => Shape::Rule(self.ruled(&edge_words(beyond), quiet)),
+            Block::Gap(missing) => Shape::Rule(self.ruled(&missing_words(*missing), quiet)),
+            Block::Day(at_ms) => Shape::Rule(self.ruled(&self.zone.day_words(*at_ms), quiet)),
+            Block::New => Shape::Rule(self.ruled("new", self.palette.new_line())),
+            Block::Entry(entry) => self.entry(entry),
+            Block::Moves(entries) => self.quiet(&moves_words(entries)),
+            Block::Note(note) => self.note(note),
+            Block::Arriving(pending) => self.own(pending, self.stored()),
+            Block::Pending(pending) => self.own(pending, Span::styled(" … queued", self.palette.waiting())),
+            Block::PendingMore => self.quiet("… and more before these, queued"),
+        }
     }
 
     /// Words in the middle of a rule.
@@ -71,27 +88,35 @@ impl<'m> Layout<'m> {
         Line::styled(format!("{} {shown} {}", "─".repeat(before), "─".repeat(left - before)), style)
     }
 
-    fn quiet_rows(&self, words: &str) -> Vec<Line<'static>> {
-        self.hanging(String::new(), Span::raw(""), words, self.palette.quiet(), Vec::new())
+    fn quiet(&self, words: &str) -> Shape<'static> {
+        let rows = Rows::Made(wrapped(words, self.text_columns()));
+        Shape::Hanging(Hanging { time: String::new(), name: None, rows, style: self.palette.quiet(), mark: None })
     }
 
-    fn entry(&self, entry: &Entry) -> Vec<Line<'static>> {
-        let time = self.zone.time(entry.at_ms);
+    fn entry<'b>(&self, entry: &'b Entry) -> Shape<'b> {
         let mentioned = !entry.own && entry.mentions_me();
-        let name = self.name(&entry.author, entry.own, mentioned);
-        let mark = if entry.own { vec![self.delivered(entry.position)] } else { Vec::new() };
-        match &entry.said {
-            Said::Text { text, .. } => self.hanging(time, name, text, Style::new(), mark),
-            Said::Data { content_type, bytes } => {
-                self.hanging(time, name, &data_words(content_type, *bytes), self.palette.answer(), mark)
-            }
-            Said::Joined(_) | Said::Left(_) | Said::Other => Vec::new(),
-        }
+        let (rows, style) = match &entry.said {
+            Said::Text { body, .. } => (Rows::Kept(body.rows(self.text_columns())), Style::new()),
+            Said::Data { content_type, bytes } => self.data(content_type, *bytes),
+            Said::Joined(_) | Said::Left(_) | Said::Other => return Shape::Nothing,
+        };
+        Shape::Hanging(Hanging {
+            time: self.zone.time(entry.at_ms),
+            name: Some(self.name(&entry.author, entry.own, mentioned)),
+            rows,
+            style,
+            mark: entry.own.then(|| self.delivered(entry.position)),
+        })
+    }
+
+    fn data(&self, content_type: &str, bytes: usize) -> (Rows<'static>, Style) {
+        let rows = wrapped(&data_words(content_type, bytes), self.text_columns());
+        (Rows::Made(rows), self.palette.answer())
     }
 
     /// On the server's disk, and to how many others it was delivered.
     fn delivered(&self, position: u64) -> Span<'static> {
-        let others = || self.people.iter().filter(|person| !same_name(&person.name, self.me));
+        let others = || self.people.iter().filter(|person| !person.own);
         let of = others().count();
         match others().filter(|person| person.delivered >= position).count() {
             0 => self.stored(),
@@ -105,26 +130,25 @@ impl<'m> Layout<'m> {
     }
 
     /// What the person said and has not come back from the server.
-    fn own(&self, pending: &Pending, mark: Span<'static>) -> Vec<Line<'static>> {
+    fn own<'b>(&self, pending: &'b Pending, mark: Span<'static>) -> Shape<'b> {
+        let (rows, style) = match &pending.what {
+            PendingSaid::Text(body) => (Rows::Kept(body.rows(self.text_columns())), Style::new()),
+            PendingSaid::Data { content_type, bytes } => self.data(content_type, *bytes),
+            PendingSaid::Doing(words) => (Rows::Made(wrapped(words, self.text_columns())), self.palette.quiet()),
+        };
         let time = self.zone.time(pending.composed_at_ms);
-        let name = self.name(self.me, true, false);
-        let mark = vec![mark];
-        match &pending.what {
-            PendingSaid::Text(text) => self.hanging(time, name, text, Style::new(), mark),
-            PendingSaid::Data { content_type, bytes } => {
-                self.hanging(time, name, &data_words(content_type, *bytes), self.palette.answer(), mark)
-            }
-            PendingSaid::Doing(words) => self.hanging(time, Span::raw(""), words, self.palette.quiet(), mark),
-        }
+        let name = Some(self.name(self.me, true, false));
+        Shape::Hanging(Hanging { time, name, rows, style, mark: Some(mark) })
     }
 
-    fn note(&self, note: &Note) -> Vec<Line<'static>> {
+    fn note<'b>(&self, note: &'b Note) -> Shape<'b> {
         let (sign, style) = match note.kind {
             NoteKind::Answer => ("·", self.palette.answer()),
             NoteKind::Error => ("!", self.palette.error()),
         };
-        let sign = Span::styled(format!("{sign:>columns$}", columns = self.name_columns), style);
-        self.hanging(self.zone.time(note.at_ms), sign, &note.text, style, Vec::new())
+        let name = Some(Span::styled(format!("{sign:>columns$}", columns = self.name_columns), style));
+        let rows = Rows::Kept(note.body.rows(self.text_columns()));
+        Shape::Hanging(Hanging { time: self.zone.time(note.at_ms), name, rows, style, mark: None })
     }
 
     /// A name, to the right of its column. A message that names the person has a sign before it.
@@ -137,42 +161,51 @@ impl<'m> Layout<'m> {
         Span::styled(format!("{gap}{shown}"), style)
     }
 
+    /// Columns before the text.
+    fn indent(&self) -> usize {
+        TIME + self.name_columns + 1
+    }
+
+    fn text_columns(&self) -> usize {
+        self.columns.saturating_sub(self.indent()).max(2)
+    }
+
+    /// Whether the mark stands behind the last row, or needs one of its own.
+    fn mark_fits(&self, hanging: &Hanging<'_>) -> bool {
+        let columns = hanging.mark.as_ref().map_or(0, |mark| width(&mark.content));
+        hanging.rows.get().last().is_some_and(|row| width(row) + columns <= self.text_columns())
+    }
+
+    fn hanging_height(&self, hanging: &Hanging<'_>) -> usize {
+        hanging.rows.get().len() + usize::from(!self.mark_fits(hanging))
+    }
+
     /// A text beside its time and name; what follows the first row stands beneath it. The mark comes last.
-    fn hanging(
-        &self,
-        time: String,
-        name: Span<'static>,
-        text: &str,
-        style: Style,
-        mark: Vec<Span<'static>>,
-    ) -> Vec<Line<'static>> {
-        let indent = TIME + self.name_columns + 1;
-        let columns = self.columns.saturating_sub(indent).max(2);
-        let rows = wrapped(text, columns);
-        let mark_columns: usize = mark.iter().map(|span| width(&span.content)).sum();
-        let fits = rows.last().is_some_and(|row| width(row) + mark_columns <= columns);
-        let mut lines: Vec<Line<'static>> = Vec::with_capacity(rows.len() + 1);
-        let mut head = Some((time, name));
-        for row in rows {
-            let mut spans = match head.take() {
-                Some((time, name)) => vec![
-                    Span::styled(format!("{time:<TIME$}"), self.palette.quiet()),
-                    named(name, self.name_columns),
-                    Span::raw(" "),
-                ],
-                None => vec![Span::raw(" ".repeat(indent))],
+    fn hanging_rows(&self, hanging: &Hanging<'_>, which: Range<usize>) -> Vec<Line<'static>> {
+        let rows = hanging.rows.get();
+        let last = rows.len() - 1;
+        let fits = self.mark_fits(hanging);
+        let line = |index: usize| {
+            let Some(row) = rows.get(index) else {
+                let mut spans = vec![Span::raw(" ".repeat(self.indent() - 1))];
+                spans.extend(hanging.mark.clone());
+                return Line::from(spans);
             };
-            spans.extend(self.highlighted(&row, style));
-            lines.push(Line::from(spans));
-        }
-        if fits && let Some(last) = lines.last_mut() {
-            last.spans.extend(mark);
-        } else if mark_columns > 0 {
-            let mut spans = vec![Span::raw(" ".repeat(indent - 1))];
-            spans.extend(mark);
-            lines.push(Line::from(spans));
-        }
-        lines
+            let mut spans = if index == 0 {
+                let name = hanging.name.clone().unwrap_or_else(|| Span::raw(" ".repeat(self.name_columns)));
+                let time = Span::styled(format!("{:<TIME$}", hanging.time), self.palette.quiet());
+                vec![time, name, Span::raw(" ")]
+            } else {
+                vec![Span::raw(" ".repeat(self.indent()))]
+            };
+            spans.extend(self.highlighted(row, hanging.style));
+            if index == last && fits {
+                spans.extend(hanging.mark.clone());
+            }
+            Line::from(spans)
+        };
+        let end = which.end.min(self.hanging_height(hanging));
+        (which.start..end).map(line).collect()
     }
 
     /// The person's own name stands out.
@@ -189,9 +222,45 @@ impl<'m> Layout<'m> {
     }
 }
 
-/// Fills the column where there is no name.
-fn named(name: Span<'static>, columns: usize) -> Span<'static> {
-    if name.content.is_empty() { Span::raw(" ".repeat(columns)) } else { name }
+/// How a block is drawn.
+enum Shape<'b> {
+    Nothing,
+    /// One row over the whole width.
+    Rule(Line<'static>),
+    Hanging(Hanging<'b>),
+}
+
+/// A text beside its time and name.
+struct Hanging<'b> {
+    time: String,
+    name: Option<Span<'static>>,
+    rows: Rows<'b>,
+    style: Style,
+    mark: Option<Span<'static>>,
+}
+
+enum Rows<'b> {
+    Kept(Ref<'b, [String]>),
+    Made(Vec<String>),
+}
+
+impl Rows<'_> {
+    /// One at least.
+    fn get(&self) -> &[String] {
+        match self {
+            Rows::Kept(rows) => rows,
+            Rows::Made(rows) => rows,
+        }
+    }
+}
+
+fn edge_words(beyond: &Beyond) -> String {
+    match beyond {
+        Beyond::Nothing => "the beginning of the room".to_owned(),
+        Beyond::More => "older messages".to_owned(),
+        Beyond::Fetching => "fetching older messages …".to_owned(),
+        Beyond::Away(why) => format!("older messages are not here: {why}"),
+    }
 }
 
 fn missing_words(missing: u64) -> String {

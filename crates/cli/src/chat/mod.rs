@@ -4,6 +4,7 @@
 //! here carries events in and effects out, between the terminal, the client and the clock.
 
 mod blocks;
+mod body;
 mod commands;
 mod complete;
 mod event;

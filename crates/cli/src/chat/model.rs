@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use steadfast::{OperationId, RoomId, Status};
 
+use super::body::Body;
 use super::input::InputBox;
 use super::time::Zone;
 use super::window::Window;
@@ -207,7 +208,7 @@ impl Room {
     pub(crate) fn note(&mut self, at_ms: u64, kind: NoteKind, text: String) {
         let number = self.notes.back().map_or(0, |note| note.number + 1);
         let after = self.window.newest();
-        self.notes.push_back(Note { number, after, at_ms, kind, text });
+        self.notes.push_back(Note { number, after, at_ms, kind, body: Body::new(text) });
         if self.notes.len() > NOTES_MAX {
             self.notes.pop_front();
         }
@@ -243,6 +244,8 @@ impl Room {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Person {
     pub(crate) name: String,
+    /// It is the person at this terminal.
+    pub(crate) own: bool,
     pub(crate) online: bool,
     pub(crate) typing: bool,
     /// One of their devices has everything up to this position.
@@ -257,7 +260,7 @@ pub(crate) struct Note {
     pub(crate) after: Option<u64>,
     pub(crate) at_ms: u64,
     pub(crate) kind: NoteKind,
-    pub(crate) text: String,
+    pub(crate) body: Body,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,7 +295,7 @@ impl Entry {
 pub(crate) enum Said {
     /// A text, and whether it names the person.
     Text {
-        text: String,
+        body: Body,
         mentions_me: bool,
     },
     /// Something that is no text.
@@ -316,7 +319,7 @@ pub(crate) struct Pending {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PendingSaid {
-    Text(String),
+    Text(Body),
     Data {
         content_type: String,
         bytes: usize,

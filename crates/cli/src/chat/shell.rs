@@ -206,7 +206,7 @@ impl Shell {
 
     async fn show_people(&mut self) {
         if let Some(room) = self.model.watched {
-            let people = people_of(&self.people.now(), room);
+            let people = people_of(&self.people.now(), room, &self.model.me);
             self.apply(Event::People { room, people }).await;
         }
     }

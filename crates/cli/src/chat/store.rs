@@ -8,6 +8,7 @@ use steadfast::{
     Client, Message, OperationId, PendingWhat, People, RoomId, RoomInfo, RoomKind, SendError, Sent, StoreError, What,
 };
 
+use super::body::Body;
 use super::event::{Event, Held, Look, Looking, Operation, Page, PageEnd, Toward};
 use super::model::{Address, Entry, Kind, Pending, PendingSaid, Person, Said, Summary, Unread, same_name};
 use super::text::mentions;
@@ -335,7 +336,7 @@ impl Store {
     fn entry(&self, message: &Message) -> Entry {
         let said = match &message.what {
             What::Message { body, content_type } => match message.text() {
-                Some(text) => Said::Text { mentions_me: !mentions(text, &self.me).is_empty(), text: text.to_owned() },
+                Some(text) => Said::Text { mentions_me: !mentions(text, &self.me).is_empty(), body: Body::new(text) },
                 None => Said::Data { content_type: content_type.clone(), bytes: body.len() },
             },
             What::Joined { name, .. } => Said::Joined(name.clone()),
@@ -387,7 +388,7 @@ fn pending(op: steadfast::Pending) -> Pending {
         PendingWhat::Message { body, content_type } => {
             let is_text = content_type.is_empty() || content_type.starts_with("text/");
             match std::str::from_utf8(&body).ok().filter(|_| is_text) {
-                Some(text) => PendingSaid::Text(text.to_owned()),
+                Some(text) => PendingSaid::Text(Body::new(text)),
                 None => PendingSaid::Data { content_type, bytes: body.len() },
             }
         }
@@ -410,9 +411,10 @@ fn counted(one: &str, many: &str, count: u64) -> String {
 }
 
 /// The people of a room that is looked at.
-pub(crate) fn people_of(people: &People, room: RoomId) -> Vec<Person> {
+pub(crate) fn people_of(people: &People, room: RoomId, me: &str) -> Vec<Person> {
     let person = |person: &steadfast::Person| Person {
         name: person.name.clone(),
+        own: same_name(&person.name, me),
         online: person.online,
         typing: person.typing,
         delivered: person.delivered,

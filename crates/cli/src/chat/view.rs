@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::layout::Layout;
-use super::model::{Model, Overlay, Person, Room, same_name};
+use super::model::{Model, Overlay, Person, Room};
 use super::palette::Palette;
 use super::screen::Screen;
 use super::status::{self, Mood};
@@ -64,7 +64,7 @@ impl View<'_> {
     /// Who writes something just now.
     fn typing(&self) -> String {
         let Some(room) = self.model.rooms.current() else { return String::new() };
-        let others = room.people.iter().filter(|person| person.typing && !same_name(&person.name, &self.model.me));
+        let others = room.people.iter().filter(|person| person.typing && !person.own);
         let names: Vec<String> = others.map(|person| harmless(&person.name).into_owned()).collect();
         match names.len() {
             0 => String::new(),
@@ -152,11 +152,7 @@ impl View<'_> {
         let sign = if person.online { "●" } else { "○" };
         let doing = if person.typing { " …" } else { "" };
         let name = clipped(&harmless(&person.name), columns.saturating_sub(5)).into_owned();
-        let style = if person.online {
-            self.palette.name(&person.name, same_name(&person.name, &self.model.me))
-        } else {
-            self.palette.quiet()
-        };
+        let style = if person.online { self.palette.name(&person.name, person.own) } else { self.palette.quiet() };
         Line::from(vec![
             Span::styled(format!("{sign} "), self.palette.quiet()),
             Span::styled(name, style),
@@ -207,15 +203,14 @@ impl View<'_> {
         let mut rows = Vec::new();
         let mut hidden = lowest.below;
         for (_, block) in blocks[..=lowest.index].iter().rev() {
-            let mut of_block = layout.rows(block);
-            of_block.truncate(of_block.len().saturating_sub(hidden));
+            let seen = layout.height(block).saturating_sub(hidden);
             hidden = 0;
-            rows.extend(of_block.into_iter().rev());
+            let first = seen.saturating_sub(height - rows.len());
+            rows.extend(layout.rows(block, first..seen).into_iter().rev());
             if rows.len() >= height {
                 break;
             }
         }
-        rows.truncate(height);
         // Few messages stand at the lower edge, near where one writes.
         let first = area.bottom().saturating_sub(u16::try_from(rows.len()).unwrap_or(area.height));
         for (y, line) in (first..area.bottom()).zip(rows.into_iter().rev()) {

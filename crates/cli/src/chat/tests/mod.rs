@@ -13,6 +13,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use steadfast::{OperationId, RoomId, Status};
 
+use super::body::Body;
 use super::event::{Effect, Event, Held, Look, Looking};
 use super::model::{
     Address, Entry, Kind, Model, Pending, PendingSaid, Person, Said, Settings, Summary, Unread, same_name,
@@ -182,7 +183,7 @@ pub(super) fn entry(sequence: u64, author: &str, said: Said) -> Entry {
 
 pub(super) fn says(sequence: u64, author: &str, text: &str) -> Entry {
     let mentions_me = !mentions(text, "ann").is_empty();
-    entry(sequence, author, Said::Text { text: text.to_owned(), mentions_me })
+    entry(sequence, author, Said::Text { body: Body::new(text), mentions_me })
 }
 
 /// Messages of bob's, with these numbers.
@@ -191,12 +192,12 @@ pub(super) fn talk(numbers: std::ops::RangeInclusive<u64>) -> Vec<Entry> {
 }
 
 pub(super) fn queued(id: u64, text: &str) -> Pending {
-    let what = PendingSaid::Text(text.to_owned());
+    let what = PendingSaid::Text(Body::new(text));
     Pending { id: OperationId(id), composed_at_ms: MORNING_MS + 3_600_000, what }
 }
 
 pub(super) fn person(name: &str, online: bool, delivered: u64) -> Person {
-    Person { name: name.to_owned(), online, typing: false, delivered }
+    Person { name: name.to_owned(), own: name == "ann", online, typing: false, delivered }
 }
 
 pub(super) fn is_held(chat: &Chat, held: Held) -> bool {

@@ -82,7 +82,7 @@ impl Stored {
 
 #[test]
 fn every_message_of_a_long_room_comes_by_on_the_way_up_and_down_and_memory_stays_flat() {
-    const MANY: u64 = 2_000;
+    const MANY: u64 = 1_200;
     let mut stored = Stored::new(MANY);
     let mut seen: std::collections::BTreeSet<u64> = stored.on_screen().into_iter().collect();
     while stored.on_screen().first() != Some(&1) {

@@ -45,7 +45,7 @@ fn on_screen<T>(model: &Model, look: impl FnOnce(&Room, &Rows<&dyn Fn(&Block<'_>
     let written = model.input.rows(Screen::input_columns(model.size.0));
     let screen = Screen::of(model.size, written)?;
     let layout = Layout::new(screen.messages.width, model, Palette::new(false));
-    let of = |block: &Block<'_>| layout.rows(block).len();
+    let of = |block: &Block<'_>| layout.height(block);
     let rows = Rows { height: screen.messages.height.into(), of: &of as &dyn Fn(&Block<'_>) -> usize };
     Some(look(model.rooms.current()?, &rows))
 }
