@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::process::{Failure, Workspace};
 
@@ -13,6 +13,7 @@ const LISTENING: &str = "listening tcp ";
 #[derive(Debug)]
 pub(crate) struct Served {
     process: Child,
+    command: Command,
     /// Where it listens: `HOST:PORT`.
     pub(crate) address: String,
 }
@@ -28,27 +29,48 @@ impl Served {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        let mut command = workspace.command(workspace.target_directory()?.join("debug/steadfast"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"]).arg(directory.join("server"));
-        let mut process = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
-        let output = process.stdout.take();
-        let mut served = Self { process, address: String::new() };
-        let mut line = String::new();
-        if let Some(output) = output {
-            BufReader::new(output).read_line(&mut line).map_err(failed)?;
+        let program = workspace.target_directory()?.join("debug/steadfast");
+        let mut command = workspace.command(program);
+        command.args(["serve", "--log", "warn", "--data"]).arg(directory.join("server"));
+        let (process, address) = listening(&mut command, "127.0.0.1:0")?;
+        Ok(Self { process, command, address })
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself; what it kept is in a directory of the stage.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+
+    /// Starts it again after that, on the same port and data.
+    pub(crate) fn start_again(&mut self) -> Result<(), Failure> {
+        (self.process, _) = listening(&mut self.command, &self.address)?;
+        Ok(())
+    }
+}
+
+fn listening(command: &mut Command, address: &str) -> Result<(Child, String), Failure> {
+    let failed = |error| Failure::Io { doing: "starting a server".to_owned(), error };
+    // A setting of the environment, so that the command can be used again with another one.
+    let mut process = command.env("STEADFAST_LISTEN", address).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let mut line = String::new();
+    if let Some(output) = process.stdout.take() {
+        BufReader::new(output).read_line(&mut line).map_err(failed)?;
+    }
+    match line.trim_end().strip_prefix(LISTENING) {
+        Some(address) => Ok((process, address.to_owned())),
+        None => {
+            // It says on standard error why.
+            process.kill().ok();
+            process.wait().ok();
+            Err(Failure::Findings(vec![format!("`steadfast serve` began with {line:?}")]))
         }
-        match line.trim_end().strip_prefix(LISTENING) {
-            Some(address) => address.clone_into(&mut served.address),
-            None => return Err(Failure::Findings(vec![format!("`steadfast serve` began with {line:?}")])),
-        }
-        Ok(served)
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It may have ended by itself; what it kept is in a directory of the stage.
-        self.process.kill().ok();
-        self.process.wait().ok();
+        self.kill();
     }
 }

@@ -1,7 +1,7 @@
 //! The stages of the gate, in the order in which they run.
 
 use crate::process::{Failure, Workspace};
-use crate::{api, msrv, named_tests, outside, purity, suite, tidy};
+use crate::{api, msrv, named_tests, outside, pictures, purity, suite, tidy};
 
 /// One check.
 pub(crate) struct Stage {
@@ -35,6 +35,10 @@ pub(crate) const STAGES: [Stage; 12] = [
 
 /// The system tests alone.
 pub(crate) const E2E: Stage = Stage { name: "e2e", about: "the system tests alone", run: suite::system };
+
+/// Takes the pictures of the README anew.
+pub(crate) const PICTURES: Stage =
+    Stage { name: "pictures", about: "takes the pictures of the README anew, into docs/pictures", run: pictures::take };
 
 /// Takes the library's public surface over into `docs/api`.
 pub(crate) const WRITE_API: Stage =
