@@ -3,6 +3,8 @@
 
 use steadfast::Status;
 
+use super::text::{clipped, harmless, width};
+
 /// How much a person should mind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
@@ -14,66 +16,90 @@ pub(crate) enum Mood {
 /// What the line is, and what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Words {
-    pub(crate) text: String,
+    state: String,
+    /// Why: `: REASON`, or nothing.
+    because: String,
+    /// What comes next: `, WORDS`, or nothing.
+    next: String,
     pub(crate) mood: Mood,
     /// Keys that help, for where there is room.
     pub(crate) keys: &'static str,
 }
 
+impl Words {
+    fn new(state: impl Into<String>, mood: Mood, keys: &'static str) -> Self {
+        Self { state: state.into(), because: String::new(), next: String::new(), mood, keys }
+    }
+
+    /// All of it.
+    pub(crate) fn text(&self) -> String {
+        format!("{}{}{}", self.state, self.because, self.next)
+    }
+
+    /// In so many columns, with `more` behind it. Where that is too little the reason gives way first: what is so and
+    /// what comes next must be seen.
+    pub(crate) fn within(&self, columns: usize, more: &str) -> String {
+        let others = width(&self.state) + width(&self.next) + width(more);
+        let because = clipped(&self.because, columns.saturating_sub(others)).into_owned();
+        clipped(&format!("{}{because}{}{more}", self.state, self.next), columns).into_owned()
+    }
+}
+
 /// The words for this status at this time, Unix milliseconds.
 pub(crate) fn words(status: &Status, now_ms: u64) -> Words {
-    let (text, mood, keys) = if status.is_online() {
-        let (text, mood) = online(status);
-        (text, mood, "")
+    if status.is_online() {
+        online(status)
     } else if status.asks_login {
-        ("offline: the server is there again, log in?".to_owned(), Mood::Down, "Enter yes · Ctrl-X stop")
+        Words::new("offline: the server is there again, log in?", Mood::Down, "Enter yes · Ctrl-X stop")
     } else if status.is_stopped() {
         stopped(status)
     } else if status.is_connecting() {
-        (format!("connecting{}, try {}", because(status), tries(status)), Mood::Waiting, "Ctrl-X stop")
+        let words = Words::new("connecting", Mood::Waiting, "Ctrl-X stop");
+        Words { because: because(status), next: format!(", try {}", tries(status)), ..words }
     } else {
         offline(status, now_ms)
-    };
-    Words { text, mood, keys }
+    }
 }
 
-fn online(status: &Status) -> (String, Mood) {
+fn online(status: &Status) -> Words {
     let round_trip = status.round_trip_ms.map(|ms| format!(" {ms} ms")).unwrap_or_default();
     if let Some(ms) = status.storing_for_ms {
-        let why = status.storing_text.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-        return (format!("online{round_trip}, storing delayed {}{why}", seconds(ms)), Mood::Waiting);
+        let because = status.storing_text.as_deref().map(|why| format!(": {}", harmless(why))).unwrap_or_default();
+        let state = format!("online{round_trip}, storing delayed {}", seconds(ms));
+        return Words { because, ..Words::new(state, Mood::Waiting, "") };
     }
     match &status.held {
         Some(why) => {
-            (format!("online{round_trip}, held by the server: {}", why.name().replace('_', " ")), Mood::Waiting)
+            let why = why.name().replace('_', " ");
+            Words::new(format!("online{round_trip}, held by the server: {why}"), Mood::Waiting, "")
         }
-        None => (format!("online{round_trip}"), Mood::Well),
+        None => Words::new(format!("online{round_trip}"), Mood::Well, ""),
     }
 }
 
-fn stopped(status: &Status) -> (String, Mood, &'static str) {
+fn stopped(status: &Status) -> Words {
     if status.has_given_up() {
-        return (format!("stopped{}", because(status)), Mood::Down, "Ctrl-R try again");
+        return Words { because: because(status), ..Words::new("stopped", Mood::Down, "Ctrl-R try again") };
     }
-    ("stopped by you".to_owned(), Mood::Down, "Ctrl-O resume")
+    Words::new("stopped by you", Mood::Down, "Ctrl-O resume")
 }
 
-fn offline(status: &Status, now_ms: u64) -> (String, Mood, &'static str) {
+fn offline(status: &Status, now_ms: u64) -> Words {
     let because = because(status);
     match status.next_try_at_ms {
         Some(at_ms) => {
             // Rounded up, so that "next in 0 s" is never said.
             let left = at_ms.saturating_sub(now_ms).div_ceil(1_000).max(1);
-            let text = format!("offline{because}, try {}, next in {left} s", tries(status));
-            (text, Mood::Down, "Ctrl-R now · Ctrl-X stop")
+            let next = format!(", try {}, next in {left} s", tries(status));
+            Words { because, next, ..Words::new("offline", Mood::Down, "Ctrl-R now · Ctrl-X stop") }
         }
-        None if status.cause.is_none() => ("offline, connecting".to_owned(), Mood::Waiting, ""),
-        None => (format!("offline{because}"), Mood::Down, "Ctrl-R try now"),
+        None if status.cause.is_none() => Words::new("offline, connecting", Mood::Waiting, ""),
+        None => Words { because, ..Words::new("offline", Mood::Down, "Ctrl-R try now") },
     }
 }
 
 fn because(status: &Status) -> String {
-    status.cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default()
+    status.cause.as_ref().map(|cause| format!(": {}", harmless(&cause.to_string()))).unwrap_or_default()
 }
 
 fn tries(status: &Status) -> String {
@@ -104,7 +130,7 @@ mod tests {
     }
 
     fn said(json: &str) -> String {
-        words(&status(json), 10_000).text
+        words(&status(json), 10_000).text()
     }
 
     #[test]
@@ -125,10 +151,22 @@ mod tests {
         let down = r#"{"state":"offline","cause":{"name":"refused","text":"no server listens there"},"try_number":2,
             "tries_max":6,"next_try_at_ms":12100}"#;
         assert_eq!(said(down), "offline: no server listens there, try 2 of 6, next in 3 s");
-        assert_eq!(words(&status(down), 99_000).text, "offline: no server listens there, try 2 of 6, next in 1 s");
+        assert_eq!(words(&status(down), 99_000).text(), "offline: no server listens there, try 2 of 6, next in 1 s");
         let trying = down.replace("offline", "connecting").replace("12100", "null");
         assert_eq!(said(&trying), "connecting: no server listens there, try 2 of 6");
         assert_eq!(said(r#"{"state":"connecting"}"#), "connecting, try 1");
+    }
+
+    #[test]
+    fn where_there_is_little_room_the_reason_gives_way_before_what_comes_next() {
+        let down = r#"{"state":"offline","cause":{"name":"refused","text":"no server listens there"},"try_number":2,
+            "tries_max":6,"next_try_at_ms":12100}"#;
+        let words = words(&status(down), 10_000);
+        let more = " · 3 queued";
+        assert_eq!(words.within(80, more), "offline: no server listens there, try 2 of 6, next in 3 s · 3 queued");
+        assert_eq!(words.within(60, more), "offline: no server list…, try 2 of 6, next in 3 s · 3 queued");
+        assert_eq!(words.within(43, more), "offline, try 2 of 6, next in 3 s · 3 queued");
+        assert_eq!(words.within(20, more), "offline, try 2 of 6…");
     }
 
     #[test]

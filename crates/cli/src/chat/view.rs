@@ -259,7 +259,7 @@ impl View<'_> {
             0 => String::new(),
             many => format!(" · {many} queued"),
         };
-        let left = format!(" {sign} {}{queued}", harmless(&words.text));
+        let left = format!(" {sign} {}", words.within(usize::from(area.width).saturating_sub(3), &queued));
         let left = clipped(&left, area.width.into()).into_owned();
         let right = format!("{} ", words.keys);
         bar(frame, area, &left, &right, self.palette.bar());

@@ -96,7 +96,7 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::LogIn => vec![Effect::LogIn],
         Command::Why => vec![Effect::Why { address: here }],
         Command::Status => {
-            let words = status::words(&model.status, model.now_ms).text;
+            let words = status::words(&model.status, model.now_ms).text();
             note_in(model, None, NoteKind::Answer, words);
             Vec::new()
         }
