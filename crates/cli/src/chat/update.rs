@@ -198,16 +198,17 @@ fn show_room(model: &mut Model, index: usize) -> Vec<Effect> {
     if index >= model.rooms.list().len() {
         return Vec::new();
     }
-    let draft = model.input.take();
+    // What was typed before there was any room goes along.
+    let mut draft = model.input.take();
     if let Some(room) = model.rooms.current_mut() {
-        room.draft = draft;
+        room.draft = std::mem::take(&mut draft);
         // Memory holds one room.
         room.window.forget();
         room.new_after = None;
     }
     model.rooms.show(index);
     if let Some(room) = model.rooms.current_mut() {
-        let draft = std::mem::take(&mut room.draft);
+        draft.push_str(&std::mem::take(&mut room.draft));
         room.new_after = if room.unread.messages > 0 { Some(room.read_up_to.unwrap_or(room.base)) } else { None };
         model.input.set(&draft);
     }
@@ -238,5 +239,26 @@ fn give_back(model: &mut Model, text: &str) {
         model.input.set(text);
     } else {
         model.input.remember(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::Settings;
+    use crate::chat::time::Zone;
+
+    #[test]
+    fn what_was_typed_before_there_was_a_room_is_there_when_the_first_one_is_shown() {
+        let status = r#"{"state":"offline","cause":null,"round_trip_ms":null,"bound_ms":null,"try_number":1,
+            "tries_max":null,"next_try_at_ms":null,"held":null,"storing_for_ms":null,"storing_text":null,"process":1}"#;
+        let status: Status = serde_json::from_str(status).expect("a status");
+        let settings = Settings { bell: false, colour: false };
+        let mut model = Model::new("ann", (80, 24), Zone::utc(), settings, status);
+        update(&mut model, Event::Paste("hello".to_owned()));
+        let lobby = Address::Public("lobby".to_owned());
+        update(&mut model, Event::Queued { address: lobby, made: None, show: true });
+        assert_eq!(model.rooms.current().map(Room::title).as_deref(), Some("#lobby"));
+        assert_eq!(model.input.text(), "hello");
     }
 }
