@@ -63,8 +63,10 @@ impl Tty {
         let paint = move || {
             for frame in frames {
                 let mut out = io::stdout().lock();
-                // A terminal that is gone says so by a signal.
-                out.write_all(&frame).and_then(|()| out.flush()).ok();
+                if TAKEN.load(Ordering::Acquire) {
+                    // A terminal that is gone says so by a signal.
+                    out.write_all(&frame).and_then(|()| out.flush()).ok();
+                }
                 drop(out);
                 if done.blocking_send(()).is_err() {
                     break;
@@ -116,7 +118,9 @@ impl Tty {
 
     /// The next frame is drawn whole.
     pub(crate) fn redraw(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // Not `clear`: that asks the terminal for its cursor, and waits two seconds for one that does not answer.
+        let area = self.terminal.get_frame().area();
+        self.terminal.resize(area)
     }
 
     /// Gives the terminal to the shell until this process is in the foreground again.
@@ -166,13 +170,20 @@ impl Drop for Tty {
     }
 }
 
+/// Whether the process's terminal is the chat's. Changed under the lock of standard output, so that no frame is painted
+/// behind the terminal's giving back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+    let mut out = io::stdout().lock();
+    TAKEN.store(true, Ordering::Release);
+    execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
 }
 
 fn leave() -> io::Result<()> {
     let mut out = io::stdout().lock();
+    TAKEN.store(false, Ordering::Release);
     queue!(out, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show)?;
     let written = out.flush();
     drop(out);
