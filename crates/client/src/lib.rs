@@ -186,6 +186,11 @@ mod stream;
 mod wake;
 mod watch;
 
+/// The code on the page is compiled with the library's own.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-plain-sockets.md")]
+mod coming_from_plain_sockets {}
+
 pub use builder::Builder;
 pub use cause::{Cause, CauseKind};
 pub use client::{Client, Outbox};

@@ -1,0 +1,24 @@
+//! Says again what is said in the room "echo": `cargo run --example echo [HOST:PORT]`.
+//!
+//! Kill it, kill the server, cut the line: every message is answered, and none twice.
+
+use steadfast::{Client, Draft};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7400".to_owned());
+    let client = Client::builder("echo", &server).open().await?;
+    let room = client.room("echo");
+    room.enter().await?.stored().await?;
+    println!("in the room");
+    let mut inbox = client.inbox("answered").await?;
+    loop {
+        let message = inbox.next().await?;
+        if let Some(text) = message.text().filter(|_| message.author != "echo") {
+            // Killed before the commit it sees this message again, and answers under the same key: that is stored once.
+            let answer = Draft::text(text).key(message.id.to_string(), 0);
+            drop(room.send(answer).await?);
+        }
+        inbox.commit(&message).await?;
+    }
+}
