@@ -215,8 +215,9 @@ impl People {
     }
 }
 
-impl From<&session::People> for People {
-    fn from(known: &session::People) -> Self {
+impl People {
+    /// As the session knows them.
+    pub(crate) fn of_session(known: &session::People) -> Self {
         let rooms = known.rooms().map(|(room, people)| {
             let people = people.iter().map(|(&account, person)| Person {
                 account,
@@ -248,12 +249,12 @@ impl From<Reply> for Answered {
             Reply::Done => Self::Stored,
             Reply::Members(page) => Self::Members(Members {
                 total: page.total,
-                people: page.members.into_iter().map(Person::from).collect(),
+                people: page.members.into_iter().map(Person::of).collect(),
                 next: Some(AccountId(page.next_after)).filter(|next| next.0 != 0),
             }),
             Reply::Rooms(page) => {
                 let next = page.rooms.last().filter(|_| page.more).map(|room| room.name.clone());
-                Self::Rooms(PublicRooms { rooms: page.rooms.into_iter().map(PublicRoom::from).collect(), next })
+                Self::Rooms(PublicRooms { rooms: page.rooms.into_iter().map(PublicRoom::of).collect(), next })
             }
         }
     }
@@ -295,15 +296,15 @@ impl Answered {
     }
 }
 
-impl From<wire::Member> for Person {
-    fn from(member: wire::Member) -> Self {
+impl Person {
+    fn of(member: wire::Member) -> Self {
         let wire::Member { account, name, online, delivered } = member;
         Self { account: AccountId(account), name, online, typing: false, delivered }
     }
 }
 
-impl From<wire::PublicRoom> for PublicRoom {
-    fn from(room: wire::PublicRoom) -> Self {
+impl PublicRoom {
+    fn of(room: wire::PublicRoom) -> Self {
         let wire::PublicRoom { room, name, members, room_sequence } = room;
         Self { room: RoomId(room), name, members, last: room_sequence }
     }

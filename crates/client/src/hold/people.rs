@@ -38,7 +38,7 @@ impl Holding<'_> {
             return;
         }
         self.people_told = Some(known.version());
-        let people = People::from(known);
+        let people = People::of_session(known);
         if let Some(others) = self.others.as_mut().filter(|_| !self.others_watch.is_empty()) {
             if let Ok(json) = people.to_json() {
                 others.tell_people(json);
