@@ -27,6 +27,12 @@ const NEVER: [(&str, &str); 8] = [
     ("ring", "rustls panics with two providers in the tree: aws-lc-rs is the one"),
 ];
 
+/// What it does not bring along without its default features.
+const WITHOUT_DURABLE: [(&str, &str); 2] = [
+    ("rusqlite", "without the profile on a disk there is no SQLite"),
+    ("libsqlite3-sys", "without the profile on a disk there is no SQLite"),
+];
+
 /// A cargo command on the outer workspace that shares the target directory, so that what comes from the registry is
 /// built once.
 pub(crate) fn cargo(workspace: &Workspace, task: &str, arguments: &[&str]) -> Result<Command, Failure> {
@@ -76,6 +82,9 @@ fn dependencies(workspace: &Workspace) -> Result<(), Failure> {
         tree.args(["--edges", "normal,build", "--target", "all", "--prefix", "none", "--format", "{p}"]);
         let tree = workspace.capture(&mut tree)?;
         findings.extend(unwanted(program, &tree, &NEVER));
+        if program == MEMORY {
+            findings.extend(unwanted(program, &tree, &WITHOUT_DURABLE));
+        }
     }
     if findings.is_empty() { Ok(()) } else { Err(Failure::Findings(findings)) }
 }

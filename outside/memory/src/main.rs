@@ -1,4 +1,4 @@
-//! `memory HOST:PORT`: sends a message and waits until the server has it on its disk. Keeps nothing itself.
+//! `memory HOST:PORT`: says something in a room and hears it from there, and keeps nothing on a disk of its own.
 
 use std::error::Error;
 
@@ -9,7 +9,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, ..] = arguments.as_slice() else { return Err("usage: memory HOST:PORT".into()) };
     let client = Client::builder("cid", server).memory().open().await?;
+    let mut inbox = client.inbox("ears").await?;
     client.room("outside").send("hello").await?.stored().await?;
+    loop {
+        let message = inbox.next().await?;
+        inbox.commit(&message).await?;
+        if message.text() == Some("hello") && message.author == "cid" {
+            break;
+        }
+    }
     client.close().await;
     Ok(())
 }
