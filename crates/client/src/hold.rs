@@ -296,6 +296,7 @@ impl<'d> Holding<'d> {
         }
         let ended = self.session.status();
         self.session.stop(BootClock::now());
+        self.publish_people();
         self.move_bytes(Driver::on_writable);
         self.line = None;
         while let Some(event) = self.session.poll_event() {

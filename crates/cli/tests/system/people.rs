@@ -97,7 +97,9 @@ fn a_program_that_looks_at_a_room_sees_who_comes_types_has_it_and_goes_and_knows
         ann.try_now().await.expect("it is open");
         bob.try_now().await.expect("it is open");
         until("they are back", &mut people, |known| are_online(known, room, &["ann", "bob"])).await;
-        tokio::join!(ann.close(), bob.close());
+        ann.close().await;
+        assert!(are_online(&people.now(), room, &[]), "that is the last word");
+        bob.close().await;
     });
 }
 

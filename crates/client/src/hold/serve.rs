@@ -293,6 +293,7 @@ impl Holding<'_> {
     pub(super) async fn fail(&mut self, error: &ProfileError) {
         tracing::error!(%error, "the profile fails: stopped");
         self.session.stop(BootClock::now());
+        self.publish_people();
         self.close_line();
         for (_, asker) in std::mem::take(&mut self.asked) {
             match asker {

@@ -1,4 +1,4 @@
-//! The server's pure core: the state, the rings of recent entries, and the readers.
+//! The server's pure core: the state, the rings of recent entries, the readers, and who is there.
 //!
 //! The sequencer's loop: `draft` → decide operations on it → `finish` → store and sync the changes → `commit`, which
 //! installs them and says whom to wake. Nothing goes out before that: outcomes are the sequencer's to send after

@@ -6,9 +6,10 @@
 //! ```text
 //! inputs    handle_opened / handle_open_failed / handle_bytes / handle_lost / handle_timeout
 //!           handle_loaded (outbox rows) / handle_stored or handle_reset (a batch of changes is on disk)
-//!           handle_appended, ask, handle_network_changed; stop, resume, try_now, log_in, set_reconnect, set_auto_login
+//!           handle_appended, ask, handle_network_changed; watch, type_in; stop, resume, try_now, log_in,
+//!           set_reconnect, set_auto_login
 //! outputs   poll_event until None, poll_store (one batch at a time), poll_transmit while the socket takes bytes,
-//!           poll_timeout; status() at any time
+//!           poll_timeout; status() and people() at any time
 //! ```
 
 pub mod cause;

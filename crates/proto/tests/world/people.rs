@@ -159,6 +159,9 @@ fn without_a_line_nobody_is_known_to_be_there_what_was_delivered_stays_and_a_ret
         let all_online =
             |world: &World| [ANN, BOB, CY].iter().all(|&c| is_seen(world, room, c, |person| person.online));
         assert!(world.run_until(SOON, all_online), "the watch is not said again");
+        let now = world.now;
+        world.tell(ANN, |session| session.stop(now));
+        assert!([ANN, BOB, CY].iter().all(|&client| is_seen(&world, room, client, |person| !person.online)));
     });
 }
 
