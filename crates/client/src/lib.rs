@@ -140,6 +140,12 @@
 //! # }
 //! ```
 //!
+//! # In memory
+//!
+//! [`Builder::memory`] opens a client that keeps nothing on a disk, for programs that have none: nothing is lost or
+//! doubled while the process lives, over any drop, and what waited in the outbox goes with it. Without the feature
+//! `durable` (on by default) that is the only kind, and no SQLite is pulled in.
+//!
 //! # Errors
 //!
 //! Each error says in its text whose fault it is and what to do, and `is_passing()` tells where the same call may

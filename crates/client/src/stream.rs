@@ -193,7 +193,7 @@ mod tests {
     use steadfast_proto::ids::{AccountId, DeviceId, LogId, OperationId, Term};
     use steadfast_proto::session::Change;
     use steadfast_proto::wire::{self, RoomKind, entry::What};
-    use steadfast_store::profile::{Fresh, Profile};
+    use steadfast_store::profile::{Fresh, MESSAGES_BYTES_MAX, MemoryProfile, Profile};
     use tempfile::TempDir;
 
     use super::*;
@@ -203,8 +203,9 @@ mod tests {
 
     /// A profile and what its stream brought, room by room.
     struct World {
-        _directory: TempDir,
-        profile: Profile,
+        /// Of a profile on a disk.
+        _directory: Option<TempDir>,
+        profile: Box<dyn ProfileStore>,
         position: u64,
         sequences: BTreeMap<RoomId, u64>,
         /// Positions of all that the stream brought, in order.
@@ -214,20 +215,23 @@ mod tests {
     }
 
     impl World {
-        /// Of so many public rooms, each with three entries of before this device's first contact.
-        fn new(rooms: u64) -> Self {
+        /// On a disk and in memory, of so many public rooms, each with three entries of before this device's first
+        /// contact.
+        fn both(rooms: u64) -> [Self; 2] {
             let directory = tempfile::tempdir().expect("a directory");
-            let fresh = Fresh { device_id: DeviceId([1; 16]), secret: [2; 32], account: ANN };
-            let profile = Profile::open(directory.path(), "ann", Some(&fresh)).expect("a profile");
+            let profile = Profile::open(directory.path(), "ann", Some(&fresh())).expect("a profile");
+            [Self::new(rooms, Some(directory), Box::new(profile)), Self::in_memory(rooms, MESSAGES_BYTES_MAX)]
+        }
+
+        fn in_memory(rooms: u64, messages_bytes_max: u64) -> Self {
+            let profile = MemoryProfile::new("ann", &fresh(), messages_bytes_max).expect("a profile");
+            Self::new(rooms, None, Box::new(profile))
+        }
+
+        fn new(rooms: u64, directory: Option<TempDir>, profile: Box<dyn ProfileStore>) -> Self {
             let sequences: BTreeMap<RoomId, u64> = (1..=rooms).map(|room| (RoomId(room), 3)).collect();
-            let mut world = Self {
-                _directory: directory,
-                profile,
-                position: 100,
-                sequences,
-                stream: Vec::new(),
-                on_its_way: Vec::new(),
-            };
+            let (stream, on_its_way) = (Vec::new(), Vec::new());
+            let mut world = Self { _directory: directory, profile, position: 100, sequences, stream, on_its_way };
             let head = |(&room, &room_sequence): (&RoomId, &u64)| wire::Head {
                 room: room.0,
                 name: format!("room{room}"),
@@ -287,7 +291,7 @@ mod tests {
             let mut cursors = Cursors::default();
             let mut all = Vec::new();
             loop {
-                let page = read(&self.profile, place, cursors, &BTreeMap::new()).expect("a page");
+                let page = read(&*self.profile, place, cursors, &BTreeMap::new()).expect("a page");
                 let Page::Entries(entries, now, next) = page else { panic!("a hole: {page:?}") };
                 if entries.is_empty() {
                     return all;
@@ -299,6 +303,10 @@ mod tests {
         }
     }
 
+    fn fresh() -> Fresh {
+        Fresh { device_id: DeviceId([1; 16]), secret: [2; 32], account: ANN }
+    }
+
     fn joined() -> What {
         let (name, room_name) = ("ann".to_owned(), "room1".to_owned());
         let kind = RoomKind::Public.into();
@@ -307,73 +315,105 @@ mod tests {
 
     #[test]
     fn all_rooms_are_read_in_order_of_position_from_anywhere() {
-        let mut world = World::new(7);
-        let mut random = 1_u64;
-        for _ in 0..900 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // Some rooms say much, some little, the seventh nothing.
-            let room = 1 + (random >> 33) % 21 / 4;
-            world.say(room);
-        }
-        world.apply(Vec::new());
-        for from in [0, 100, 101, 357, 640, 999, 1_000, 5_000] {
-            let expected: Vec<u64> = world.stream.iter().copied().filter(|&position| position > from).collect();
-            assert_eq!(world.read_all(from), expected, "from {from}");
+        for mut world in World::both(7) {
+            let mut random = 1_u64;
+            for _ in 0..900 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                // Some rooms say much, some little, the seventh nothing.
+                let room = 1 + (random >> 33) % 21 / 4;
+                world.say(room);
+            }
+            world.apply(Vec::new());
+            for from in [0, 100, 101, 357, 640, 999, 1_000, 5_000] {
+                let expected: Vec<u64> = world.stream.iter().copied().filter(|&position| position > from).collect();
+                assert_eq!(world.read_all(from), expected, "from {from}");
+            }
         }
     }
 
     #[test]
     fn what_comes_later_is_read_later_and_pages_of_history_are_passed_over() {
-        let mut world = World::new(2);
-        world.say(1);
-        world.apply(Vec::new());
-        let cursors = Cursors::default();
-        let place = StreamPlace { position: 0, rewinds: 0 };
-        let Page::Entries(entries, now, cursors) =
-            read(&world.profile, place, cursors, &BTreeMap::new()).expect("a page")
-        else {
-            panic!("a hole");
-        };
-        assert_eq!(entries.len(), 1);
-        // One's own leaving, and what was said meanwhile, which only a page brings.
-        world.bring(RoomId(1), What::Left(wire::Left { account: ANN.0, name: "ann".to_owned() }));
-        let while_away = world.entry(RoomId(1), 103, 6, What::Removed(wire::Removed::default()));
-        let before = world.entry(RoomId(1), 17, 2, What::Removed(wire::Removed::default()));
-        world.position = 103;
-        world.sequences.insert(RoomId(1), 6);
-        world.bring(RoomId(1), joined());
-        world.say(2);
-        let entries = vec![before, while_away];
-        world.apply(vec![Change::Page(wire::HistoryPage { room: 1, entries, ..wire::HistoryPage::default() })]);
-        let place = StreamPlace { position: 101, rewinds: now.rewinds };
-        let page = read(&world.profile, place, cursors, &BTreeMap::new()).expect("a page");
-        let Page::Entries(entries, ..) = page else { panic!("a hole: {page:?}") };
-        assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [102, 104, 105]);
-        assert_eq!(world.read_all(0), [101, 102, 104, 105]);
+        for mut world in World::both(2) {
+            world.say(1);
+            world.apply(Vec::new());
+            let cursors = Cursors::default();
+            let place = StreamPlace { position: 0, rewinds: 0 };
+            let Page::Entries(entries, now, cursors) =
+                read(&*world.profile, place, cursors, &BTreeMap::new()).expect("a page")
+            else {
+                panic!("a hole");
+            };
+            assert_eq!(entries.len(), 1);
+            // One's own leaving, and what was said meanwhile, which only a page brings.
+            world.bring(RoomId(1), What::Left(wire::Left { account: ANN.0, name: "ann".to_owned() }));
+            let while_away = world.entry(RoomId(1), 103, 6, What::Removed(wire::Removed::default()));
+            let before = world.entry(RoomId(1), 17, 2, What::Removed(wire::Removed::default()));
+            world.position = 103;
+            world.sequences.insert(RoomId(1), 6);
+            world.bring(RoomId(1), joined());
+            world.say(2);
+            let entries = vec![before, while_away];
+            world.apply(vec![Change::Page(wire::HistoryPage { room: 1, entries, ..wire::HistoryPage::default() })]);
+            let place = StreamPlace { position: 101, rewinds: now.rewinds };
+            let page = read(&*world.profile, place, cursors, &BTreeMap::new()).expect("a page");
+            let Page::Entries(entries, ..) = page else { panic!("a hole: {page:?}") };
+            assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [102, 104, 105]);
+            assert_eq!(world.read_all(0), [101, 102, 104, 105]);
+        }
     }
 
     #[test]
     fn a_reader_beyond_what_the_server_went_back_to_is_told_and_goes_on_there() {
-        let mut world = World::new(2);
-        (0..10).for_each(|n| world.say(1 + n % 2));
-        world.welcome(2);
-        world.apply(vec![Change::Diverged { common: 105, last_sequence: 0 }]);
-        let read_from = |place, cursors| read(&world.profile, place, cursors, &BTreeMap::new()).expect("a page");
-        let beyond = StreamPlace { position: 107, rewinds: 0 };
-        let Page::WentBack(now) = read_from(beyond, Cursors::default()) else { panic!("it was not told") };
-        assert_eq!(now.position, 105);
-        let Page::Entries(entries, ..) = read_from(now, Cursors::default()) else { panic!("it was told twice") };
-        assert!(entries.is_empty());
-        let behind = StreamPlace { position: 103, rewinds: 0 };
-        let Page::Entries(entries, ..) = read_from(behind, Cursors::default()) else { panic!("told for nothing") };
-        assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [104, 105]);
-        // The new history, under the numbers of the old one.
-        world.position = 105;
-        world.sequences = BTreeMap::from([(RoomId(1), 6), (RoomId(2), 5)]);
+        for mut world in World::both(2) {
+            (0..10).for_each(|n| world.say(1 + n % 2));
+            world.welcome(2);
+            world.apply(vec![Change::Diverged { common: 105, last_sequence: 0 }]);
+            let read_from = |place, cursors| read(&*world.profile, place, cursors, &BTreeMap::new()).expect("a page");
+            let beyond = StreamPlace { position: 107, rewinds: 0 };
+            let Page::WentBack(now) = read_from(beyond, Cursors::default()) else { panic!("it was not told") };
+            assert_eq!(now.position, 105);
+            let Page::Entries(entries, ..) = read_from(now, Cursors::default()) else { panic!("it was told twice") };
+            assert!(entries.is_empty());
+            let behind = StreamPlace { position: 103, rewinds: 0 };
+            let Page::Entries(entries, ..) = read_from(behind, Cursors::default()) else { panic!("told for nothing") };
+            assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [104, 105]);
+            // The new history, under the numbers of the old one.
+            world.position = 105;
+            world.sequences = BTreeMap::from([(RoomId(1), 6), (RoomId(2), 5)]);
+            world.say(2);
+            world.apply(Vec::new());
+            let page = read(&*world.profile, now, Cursors::default(), &BTreeMap::new()).expect("a page");
+            let Page::Entries(entries, ..) = page else { panic!("a hole: {page:?}") };
+            assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [106]);
+        }
+    }
+
+    #[test]
+    fn what_memory_had_no_room_for_is_told_once_and_the_rest_follows_in_order() {
+        // For some twenty entries.
+        let mut world = World::in_memory(2, 10_000);
+        for _ in 0..40 {
+            world.say(1);
+        }
         world.say(2);
         world.apply(Vec::new());
-        let page = read(&world.profile, now, Cursors::default(), &BTreeMap::new()).expect("a page");
-        let Page::Entries(entries, ..) = page else { panic!("a hole: {page:?}") };
-        assert_eq!(entries.iter().map(|entry| entry.position).collect::<Vec<_>>(), [106]);
+        let start = StreamPlace { position: 0, rewinds: 0 };
+        let read_on = |world: &World, told: &BTreeMap<RoomId, u64>| {
+            read(&*world.profile, start, Cursors::default(), told).expect("a page")
+        };
+        let Page::Dropped(room, sequence) = read_on(&world, &BTreeMap::new()) else { panic!("no hole was told") };
+        assert_eq!(room, RoomId(1));
+        let mut told = BTreeMap::from([(room, sequence)]);
+        let Page::Entries(entries, ..) = read_on(&world, &told) else { panic!("it was told twice") };
+        // Room 1 began with sequence 4 at position 101.
+        let first = 101 + sequence - 3;
+        assert!(entries.iter().map(|entry| entry.position).eq(first..=141), "from {first}: {entries:?}");
+        // More goes: that is another hole.
+        (0..10).for_each(|_| world.say(1));
+        world.apply(Vec::new());
+        let Page::Dropped(_, later) = read_on(&world, &told) else { panic!("no second hole was told") };
+        assert!(later > sequence);
+        told.insert(room, later);
+        assert!(matches!(read_on(&world, &told), Page::Entries(..)));
     }
 }
