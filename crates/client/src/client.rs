@@ -30,10 +30,10 @@ const CLOSE: std::time::Duration = std::time::Duration::from_secs(3);
 /// A profile that is open: its outbox, its messages, and the line that this process drives for it, or another one.
 ///
 /// A handle: clones are cheap and mean the same client, from any task. It is open until [`close`](Self::close) is
-/// called on one of them, or until the last of them is gone, with every [`Room`], [`Sent`], [`Inbox`](crate::Inbox) and
-/// [`Feed`](crate::Feed) that was made from it.
-/// Closing waits; dropping the last handle says goodbye to the server and ends the threads, too, but nobody waits for
-/// that. Either way nothing that [`Room::send`] returned from is lost.
+/// called on one of them, or until the last of them is gone, with every [`Room`], [`Sent`], [`Inbox`](crate::Inbox),
+/// [`Feed`](crate::Feed) and [`Search`](crate::Search) that was made from it. Closing waits; dropping the last handle
+/// says goodbye to the server and ends the threads, too, but nobody waits for that. Either way nothing that
+/// [`Room::send`] returned from is lost.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Shared>);
 
@@ -149,7 +149,8 @@ impl Client {
 
     // -- what became of what was sent
 
-    /// What became of these so far, in their order; `None`: nothing yet.
+    /// What became of these so far, in their order; `None`: nothing yet. They have to be of this client, or of an
+    /// earlier one of the same profile.
     ///
     /// Cancel-safe.
     ///
@@ -177,7 +178,9 @@ impl Client {
         Ok(found)
     }
 
-    /// Waits until each of these is stored at the server or refused, over any drop, for as long as that takes.
+    /// Waits until each of these is stored at the server or refused, over any drop, for as long as that takes. They
+    /// have to be of this client, or of an earlier one of the same profile. An outcome is kept until 200,000 newer ones
+    /// have come (of what was sent under a key: for ever): who sends more than that asks before.
     ///
     /// Cancel-safe.
     ///

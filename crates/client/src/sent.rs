@@ -167,7 +167,8 @@ impl Sent {
     /// Waits until the server has it on its disk, over any drop and any restart of the server: for as long as that
     /// takes. Combine it with a time-out where you need one; what was sent is sent all the same.
     ///
-    /// To wait for many at once, [`Client::settled`] is the cheaper way.
+    /// To wait for many at once, [`Client::settled`] is the cheaper way; for how long an outcome can be asked for is
+    /// said there.
     ///
     /// Cancel-safe: it may be called again, and any number of times.
     ///
