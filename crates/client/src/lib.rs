@@ -212,7 +212,7 @@ pub use people::{Delivered, Members, People, PeopleWatch, Person, PublicRoom, Pu
 pub use reading::{Pending, PendingWhat, Search, Unread};
 pub use room::Room;
 pub use sent::{NotStored, Outcome, Refusal, Refused, Sent, Stored};
-pub use status::{Held, State, Status};
+pub use status::{CatchingUp, Held, State, Status};
 pub use watch::{Changes, StatusWatch};
 
 pub use steadfast_net::tcp::KernelLiveness;

@@ -47,12 +47,24 @@ pub struct Status {
     pub kernel: Option<String>,
     /// Why the server asked the outbox to wait, while it does.
     pub held: Option<Held>,
+    /// How much of what was missed before this line has come; `None`: all of it, or it is not known.
+    #[serde(default)]
+    pub catching_up: Option<CatchingUp>,
     /// For how long what arrived has been waiting for this machine's disk, in milliseconds.
     pub storing_for_ms: Option<u64>,
     /// Why it waits, where the disk told: it is full, say.
     pub storing_text: Option<String>,
     /// The process that drives the line.
     pub process: u32,
+}
+
+/// How far a line has come with what was missed before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchingUp {
+    /// Entries that have come.
+    pub entries: u64,
+    /// Entries that were missed.
+    pub of: u64,
 }
 
 /// Where the line stands.
@@ -170,6 +182,7 @@ impl Status {
             auto_login: status.logs_in,
             kernel: kernel.map(ToString::to_string),
             held: status.held.map(|held| Held::of(held.cause)),
+            catching_up: status.catching_up.map(|(entries, of)| CatchingUp { entries, of }),
             storing_for_ms: storing.map(ms),
             storing_text: None,
             process: std::process::id(),
@@ -191,6 +204,7 @@ impl Status {
             auto_login: true,
             kernel: None,
             held: None,
+            catching_up: None,
             storing_for_ms: None,
             storing_text: None,
             process: 0,
@@ -265,7 +279,7 @@ impl Status {
     pub(crate) fn says_the_same(&self, other: &Status) -> bool {
         let cause = |s: &Status| s.cause.as_ref().map(|cause| cause.name().to_owned());
         let shown = |s: &Status| (s.state, cause(s), s.try_number, s.held, s.next_try_at_ms);
-        let storing = |s: &Status| (s.storing_for_ms.is_some(), s.storing_text.clone());
+        let storing = |s: &Status| (s.catching_up.is_some(), s.storing_for_ms.is_some(), s.storing_text.clone());
         let switches = |s: &Status| (s.asks_login, s.reconnect, s.auto_login);
         shown(self) == shown(other) && switches(self) == switches(other) && storing(self) == storing(other)
     }

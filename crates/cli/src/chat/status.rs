@@ -68,6 +68,10 @@ fn online(status: &Status) -> Words {
         let state = format!("online{round_trip}, storing delayed {}", seconds(ms));
         return Words { because, ..Words::new(state, Mood::Waiting, "") };
     }
+    if let Some(catching_up) = status.catching_up {
+        let text = format!("online{round_trip}, catching up {} of {}", catching_up.entries, catching_up.of);
+        return (text, Mood::Waiting);
+    }
     match &status.held {
         Some(why) => {
             let why = why.name().replace('_', " ");
@@ -139,6 +143,10 @@ mod tests {
         assert_eq!(
             said(r#"{"state":"online","round_trip_ms":1,"storing_for_ms":4200}"#),
             "online 1 ms, storing delayed 4 s"
+        );
+        assert_eq!(
+            said(r#"{"state":"online","round_trip_ms":1,"catching_up":{"entries":30,"of":400}}"#),
+            "online 1 ms, catching up 30 of 400"
         );
         assert_eq!(
             said(r#"{"state":"online","round_trip_ms":1,"held":"disk_full"}"#),

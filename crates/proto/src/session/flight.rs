@@ -201,12 +201,17 @@ impl Session {
     pub(super) fn record_arrival(&mut self, kind: &Kind) {
         let own = self.known.account.0;
         match kind {
-            Kind::Heads(heads) => self.recorder.handle_heads(heads),
+            Kind::Heads(heads) => {
+                self.recorder.handle_heads(heads);
+                self.catch_up.handle_heads(heads, &self.known);
+            }
             Kind::Entry(entry) => {
                 let counts = entry.account != own && matches!(entry.what, Some(What::Message(_)));
                 let ends = matches!(&entry.what, Some(What::Left(left)) if left.account == own);
                 self.recorder.handle_entry(entry, counts, ends);
+                self.catch_up.handle_entry(entry, ends);
             }
+            Kind::Through(_) => self.catch_up.handle_through(),
             _ => {}
         }
     }

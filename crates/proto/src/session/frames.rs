@@ -77,6 +77,7 @@ impl Session {
         self.fail_unsupported();
         let spread = Duration::from_millis(welcome.return_spread_ms.into());
         self.reconnect.handle_online(now, spread);
+        self.catch_up.clear();
         let online = self.recorder.handle_online(now);
         self.record(online);
         self.events.push_back(Event::StatusChanged);

@@ -12,6 +12,7 @@
 //!           poll_timeout; status() and people() at any time
 //! ```
 
+mod catching;
 pub mod cause;
 pub mod change;
 mod commands;
@@ -43,6 +44,7 @@ use std::collections::VecDeque;
 
 use crate::time::Instant;
 use crate::wire::RequestError;
+use catching::CatchUp;
 use flight::Recorder;
 use hints::Hints;
 use intake::Intake;
@@ -138,6 +140,7 @@ pub struct Session {
     login: Login,
     hints: Hints,
     recorder: Recorder,
+    catch_up: CatchUp,
     /// Why the last link or try ended.
     cause: Option<Cause>,
     /// Why the line was lost that the user is asked about.
@@ -170,6 +173,7 @@ impl Session {
             login,
             hints: Hints::default(),
             recorder: Recorder::default(),
+            catch_up: CatchUp::default(),
             cause,
             asked_over: None,
             links: 0,
@@ -217,6 +221,7 @@ impl Session {
             reconnects: self.settings.reconnect,
             logs_in: self.settings.auto_login,
             held: self.outbox.held(),
+            catching_up: self.catch_up.progress().filter(|_| state == State::Online),
             storing_since: self.intake.storing_since(),
         }
     }

@@ -54,6 +54,8 @@ pub struct Status {
     pub logs_in: bool,
     /// What the server asked the outbox to wait for.
     pub held: Option<Held>,
+    /// So many of so many entries that were missed before this link have come; `None`: all have, or it is not known.
+    pub catching_up: Option<(u64, u64)>,
     /// Since when what arrived is being stored, if it takes.
     pub storing_since: Option<Instant>,
 }

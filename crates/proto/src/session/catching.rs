@@ -1,0 +1,65 @@
+//! How far a link has come with what was missed before it: so many entries of so many, counted by room sequences.
+
+use std::collections::BTreeMap;
+
+use super::known::Known;
+use crate::ids::RoomId;
+use crate::wire;
+
+/// See the module's documentation. Of one link.
+#[derive(Debug, Default)]
+pub(super) struct CatchUp {
+    /// The rooms whose head is not reached yet: what was known of each, and its head when the link began.
+    rooms: BTreeMap<RoomId, (u64, u64)>,
+    /// Entries of rooms that are reached.
+    reached: u64,
+    total: u64,
+}
+
+impl CatchUp {
+    /// A link begins or ended: what it missed is not known yet.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Rooms that have something, before anything of it came.
+    pub(super) fn handle_heads(&mut self, heads: &wire::Heads, known: &Known) {
+        // A new device has missed nothing: its place is where the heads are.
+        if known.place.is_none() {
+            return;
+        }
+        for head in &heads.rooms {
+            let room = RoomId(head.room);
+            if let Some(&Some(last)) = known.rooms.get(&room)
+                && head.room_sequence > last
+            {
+                self.total += head.room_sequence - last;
+                self.rooms.insert(room, (last, head.room_sequence));
+            }
+        }
+    }
+
+    /// An entry came; `ends` if nothing more of its room will.
+    pub(super) fn handle_entry(&mut self, entry: &wire::Entry, ends: bool) {
+        let room = RoomId(entry.room);
+        let Some((last, head)) = self.rooms.get_mut(&room) else { return };
+        if !ends && entry.room_sequence < *head {
+            let came = entry.room_sequence.max(*last) - *last;
+            *last += came;
+            self.reached += came;
+            return;
+        }
+        self.reached += *head - *last;
+        self.rooms.remove(&room);
+    }
+
+    /// Everything for this device up to here was sent.
+    pub(super) fn handle_through(&mut self) {
+        self.clear();
+    }
+
+    /// So many of so many; `None`: nothing of what was missed is still to come.
+    pub(super) fn progress(&self) -> Option<(u64, u64)> {
+        (!self.rooms.is_empty()).then_some((self.reached, self.total))
+    }
+}
