@@ -4,7 +4,7 @@ use crate::rig::World;
 
 #[test]
 fn orders_are_booked_once_though_the_program_is_killed_between_effect_and_commit() {
-    const KILLS: usize = 25;
+    const KILLS: usize = 20;
     const ORDERS_A_KILL: usize = 3;
     let mut world = World::with_server();
     let database = world.path("books.sqlite3").display().to_string();

@@ -2,7 +2,7 @@ use crate::rig::World;
 
 #[test]
 fn everything_said_is_echoed_once_whoever_is_killed() {
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 4;
     const LINES: usize = 60;
     let mut world = World::with_server();
     let listener = world.listener("echo");
