@@ -62,6 +62,8 @@ pub(crate) struct Holding<'d> {
     line: Option<Driver>,
     /// What the kernel has applied to the line.
     kernel: Option<tcp::Applied>,
+    /// The round trip of the connecting, as the kernel measured it: all that is known of it before the first pong.
+    connecting_took: Option<Duration>,
     network: Option<NetworkWatch>,
     connecting: Option<JoinHandle<Connected>>,
     storing: Option<oneshot::Receiver<Applied>>,
@@ -142,6 +144,7 @@ impl<'d> Holding<'d> {
             others,
             line: None,
             kernel: None,
+            connecting_took: None,
             network: network.ok(),
             connecting: None,
             storing: None,

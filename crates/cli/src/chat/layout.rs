@@ -198,7 +198,11 @@ impl<'m> Layout<'m> {
             } else {
                 vec![Span::raw(" ".repeat(self.indent()))]
             };
-            spans.extend(self.highlighted(row, hanging.style));
+            match hanging.name {
+                Some(_) => spans.extend(self.highlighted(row, hanging.style)),
+                // Who came and went speaks to nobody.
+                None => spans.push(Span::styled(row.to_owned(), hanging.style)),
+            }
             if index == last && fits {
                 spans.extend(hanging.mark.clone());
             }

@@ -62,7 +62,11 @@ pub(crate) fn words(status: &Status, now_ms: u64) -> Words {
 }
 
 fn online(status: &Status) -> Words {
-    let round_trip = status.round_trip_ms.map(|ms| format!(" {ms} ms")).unwrap_or_default();
+    let round_trip = match status.round_trip_ms {
+        None => String::new(),
+        Some(0) => " < 1 ms".to_owned(),
+        Some(ms) => format!(" {ms} ms"),
+    };
     if let Some(ms) = status.storing_for_ms {
         let because = status.storing_text.as_deref().map(|why| format!(": {}", harmless(why))).unwrap_or_default();
         let state = format!("online{round_trip}, storing delayed {}", seconds(ms));
@@ -70,7 +74,7 @@ fn online(status: &Status) -> Words {
     }
     if let Some(catching_up) = status.catching_up {
         let text = format!("online{round_trip}, catching up {} of {}", catching_up.entries, catching_up.of);
-        return (text, Mood::Waiting);
+        return Words::new(text, Mood::Waiting, "");
     }
     match &status.held {
         Some(why) => {

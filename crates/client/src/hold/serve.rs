@@ -2,7 +2,7 @@
 
 use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::driver::Driver;
-use steadfast_net::tcp::unacknowledged_bytes;
+use steadfast_net::tcp::{self, unacknowledged_bytes};
 use steadfast_proto::ids::DeviceId;
 use steadfast_proto::session::{self, Cause, Event, Request, State};
 use steadfast_proto::time::{Duration, Instant};
@@ -134,6 +134,8 @@ impl Holding<'_> {
         match connected {
             Ok((stream, applied)) => {
                 tracing::info!(%applied, "connected");
+                // Not every system tells.
+                self.connecting_took = tcp::info(&stream).ok().map(|info| info.rtt);
                 self.line = Some(Driver::new(stream));
                 self.kernel = Some(applied);
                 self.session.handle_opened(now);
@@ -247,7 +249,11 @@ impl Holding<'_> {
     }
 
     fn status(&self) -> Status {
-        let mut status = Status::of(&self.session.status(), self.kernel.as_ref().filter(|_| self.line.is_some()));
+        let mut known = self.session.status();
+        if known.state == State::Online {
+            known.round_trip = known.round_trip.or(self.connecting_took);
+        }
+        let mut status = Status::of(&known, self.kernel.as_ref().filter(|_| self.line.is_some()));
         status.storing_text = self.stored_later_as.clone().filter(|_| status.storing_for_ms.is_some());
         status
     }
