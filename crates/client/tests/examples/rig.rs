@@ -96,7 +96,8 @@ impl World {
 
     /// Somebody who hears all that is said in a room, over any kill of the server.
     pub(crate) fn listener(&self, room: &str) -> Listener {
-        Listener(self.steadfast("listener", &["tail", "--room", room, "--from-start", "--follow", "--json"]))
+        let arguments = ["tail", "--room", room, "--from-start", "--follow", "--json", "--reconnect-pause", "500ms"];
+        Listener(self.steadfast("listener", &arguments))
     }
 }
 
