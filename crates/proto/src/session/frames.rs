@@ -15,7 +15,7 @@ impl Session {
                 up.handle_diverged(&diverged, &self.known, &mut self.intake)?;
                 // What was asked of it before it knew where to begin was dropped.
                 self.requests.handle_link();
-                self.people.handle_welcome(true);
+                self.people.handle_welcome(false);
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
                 self.record_arrival(&kind);

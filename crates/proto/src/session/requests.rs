@@ -99,12 +99,10 @@ impl Requests {
         })
     }
 
-    /// Those that a server without the feature can't answer are open no more.
+    /// Those that a server without the feature can't answer are open no more. None of them has been sent on this link.
     pub(super) fn take_of_people(&mut self) -> Vec<u32> {
         let of_people = |_: &u32, (request, _): &mut (Request, bool)| request.is_of_people();
-        let taken: Vec<(u32, (Request, bool))> = self.open.extract_if(.., of_people).collect();
-        self.sent -= taken.iter().filter(|(_, (_, sent))| *sent).count();
-        taken.into_iter().map(|(number, _)| number).collect()
+        self.open.extract_if(.., of_people).map(|(number, _)| number).collect()
     }
 
     /// An answer came; `None` if nobody waits for it.

@@ -180,6 +180,35 @@ fn a_flood_of_typing_counts_once_a_second_and_wakes_a_watcher_once_a_tick() {
 }
 
 #[test]
+fn who_has_sent_what_it_typed_wakes_nobody_by_the_next_message() {
+    let (mut scene, room) = Scene::crowd(2, "lobby");
+    let (mut ann, mut bob) = (scene.connect(0), scene.connect(1));
+    watch(&mut scene, &mut ann, vec![room]);
+    told_in_the_end(&mut scene, &mut ann);
+    say(&mut scene, &mut bob, START, types_in(room));
+    scene.hub.tick_people();
+    for (sequence, woken) in [(2, 1), (3, 0), (4, 0)] {
+        let op = wire::Op { sequence, body: Some(send(room, 9)), ..wire::Op::default() };
+        say(&mut scene, &mut bob, START, Kind::Op(op));
+        assert_eq!(scene.hub.tick_people().woken.len(), woken, "message {sequence}");
+    }
+}
+
+#[test]
+fn who_returns_has_what_its_hello_names_before_it_acknowledges_anything() {
+    let (mut scene, room) = Scene::crowd(2, "lobby");
+    let mut ann = scene.connect(0);
+    scene.drain(&mut ann);
+    watch(&mut scene, &mut ann, vec![room]);
+    let head = scene_head(&scene);
+    let place = Some(wire::Place { position: head - 1, term: 5 });
+    scene.welcome(wire::Hello { log_id: vec![7; 16].into(), place, ..hello(1) });
+    let told = told_in_the_end(&mut scene, &mut ann);
+    let bobs = told.iter().rfind(|signal| signal.name == "bob").expect("bob is told");
+    assert_eq!((bobs.presence(), bobs.delivered), (wire::Presence::Online, head - 1));
+}
+
+#[test]
 fn a_busy_room_keeps_no_quiet_one_from_being_told() {
     let (mut scene, busy) = Scene::crowd(100, "busy");
     let quiet = [0, 1].map(|person| scene.op(person, 2, enter("quiet")).room)[0];

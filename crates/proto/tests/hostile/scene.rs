@@ -75,10 +75,12 @@ impl Scene {
         connection
     }
 
-    /// What the first person is welcomed with.
+    /// What somebody who says this is welcomed with, and is from then on.
     pub(crate) fn welcome(&mut self, hello: wire::Hello) -> wire::Welcome {
+        let device_id = hello.credentials.as_ref().map(|credentials| credentials.device_id.clone());
+        let person = (0..).find(|&person| device_id.as_deref() == Some(&device(person).0[..])).expect("it is known");
         let mut decoder = Decoder::default();
-        decoder.push(&self.admit(hello, account(0), &mut accepted()));
+        decoder.push(&self.admit(hello, account(person), &mut accepted()));
         match decoder.next_frame().expect("our own frames are good").map(|received| received.kind) {
             Some(Kind::Welcome(welcome)) => welcome,
             other => panic!("{other:?}"),

@@ -7,7 +7,7 @@ use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, RequestError, op::Body};
 
 use crate::oracle::{come_to_rest, positions_of};
-use crate::random::for_each_seed;
+use crate::random::{Random, for_each_seed};
 use crate::sim::{Weather, World};
 
 /// A tick of the server, and the line twice.
@@ -110,6 +110,20 @@ fn who_sends_what_was_typed_is_no_longer_typing() {
         assert!(is_seen(&world, room, BOB, |person| person.typing_until.is_none()), "with the message, not after it");
         world.run_for(Duration::from_secs(1));
         assert!(is_seen(&world, room, BOB, |person| person.typing_until.is_none()), "nor does it come back");
+    });
+}
+
+#[test]
+fn who_goes_while_typing_is_typing_no_more() {
+    for_each_seed(0..50, |seed| {
+        let (mut world, room, _) = watched(seed);
+        type_in(&mut world, BOB, room);
+        world.run_for(SOON);
+        assert!(is_seen(&world, room, BOB, |person| person.typing_until.is_some()));
+        let now = world.now;
+        world.tell(BOB, |session| session.stop(now));
+        world.run_for(SOON);
+        assert!(is_seen(&world, room, BOB, |person| !person.online && person.typing_until.is_none()));
     });
 }
 
@@ -232,6 +246,12 @@ fn members_and_public_rooms_are_told_to_whom_may_know_and_other_rooms_are_as_if_
     let Ok(Reply::Rooms(page)) = ask(&mut world, ANN, Request::Rooms { after: String::new() }) else { panic!() };
     let told: Vec<_> = page.rooms.iter().map(|room| (room.name.as_str(), room.members)).collect();
     assert_eq!((told, page.more), (vec![("attic", 1), ("lobby", 3), ("Zoo", 1)], false));
+    // Counted, not kept: a server that starts counts them anew.
+    world.crash_server();
+    world.start_server();
+    world.run_for(Duration::from_secs(60));
+    let Ok(Reply::Rooms(page)) = ask(&mut world, ANN, Request::Rooms { after: String::new() }) else { panic!() };
+    assert_eq!(page.rooms.iter().map(|room| room.members).collect::<Vec<_>>(), [1, 3, 1]);
     let Ok(Reply::Rooms(page)) = ask(&mut world, ANN, Request::Rooms { after: "Lobby".to_owned() }) else { panic!() };
     assert_eq!((page.rooms.len(), page.rooms[0].name.as_str(), page.rooms[0].room_sequence), (1, "Zoo", 1));
 }
@@ -273,6 +293,48 @@ fn a_server_that_is_too_old_is_asked_nothing_and_the_asker_is_told_so() {
     assert_eq!(people.rooms().map(|(_, people)| people.len()).sum::<usize>(), 2);
     let room = room_of(&world, "lobby");
     assert!(ask(&mut world, ann, Request::Members { room, after: AccountId(0) }).is_ok());
+}
+
+#[test]
+fn after_a_server_was_restored_what_was_watched_is_watched() {
+    for_each_seed(0..100, |seed| {
+        let (mut world, room, entered) = three_in_a_room(seed, Weather::any(&mut Random::new(seed)));
+        // Welcome and the news that the histories parted come apart.
+        world.weather.piece_bytes_max = 30;
+        watch(&mut world, ANN, &[room]);
+        let copy = world.server.disk.clone();
+        let sent = world.send_entered(ANN, entered[ANN], 100);
+        come_to_rest(&mut world);
+        let lost = positions_of(&world, sent)[0];
+        world.crash_server();
+        world.server.disk = copy;
+        world.start_server();
+        come_to_rest(&mut world);
+        world.run_for(Duration::from_secs(2));
+        assert_eq!(world.clients[ANN].profile.commons.len(), 1);
+        assert!([ANN, BOB, CY].iter().all(|&client| is_seen(&world, room, client, |person| person.online)));
+        let head = world.server.disk.head;
+        assert!(is_seen(&world, room, CY, |person| person.delivered <= head), "{lost} was of another history");
+    });
+}
+
+#[test]
+fn who_goes_on_as_a_new_device_knows_of_nobody_between_its_lines() {
+    for_each_seed(0..50, |seed| {
+        let (mut world, room, entered) = three_in_a_room(seed, Weather::FAIR);
+        let copy = world.clients[BOB].profile.clone();
+        world.send_entered(BOB, entered[BOB], 20);
+        come_to_rest(&mut world);
+        world.crash_client(BOB);
+        world.clients[BOB].profile = copy;
+        world.send_entered(BOB, entered[BOB], 30);
+        world.start_client(BOB);
+        watch(&mut world, BOB, &[room]);
+        let knows = |world: &World| seen(world, BOB, room, CY).is_some_and(|person| person.online);
+        let beyond_its_line = |world: &World| knows(world) && !is_online(world, BOB);
+        assert!(!world.run_until(Duration::from_secs(10), beyond_its_line));
+        assert_eq!((world.clients[BOB].profile.new_devices, knows(&world)), (1, true));
+    });
 }
 
 #[test]
