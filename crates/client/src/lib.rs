@@ -225,10 +225,33 @@ pub use steadfast_store::profile::OUTBOX_ROWS_MAX as OUTBOX_OPERATIONS_MAX;
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     /// The lines above `line` that document it.
     fn documentation<'s>(lines: &[&'s str], line: usize) -> Vec<&'s str> {
         let above = lines[..line].iter().rev().map(|line| line.trim_start());
         above.take_while(|line| line.starts_with("///") || line.starts_with("#[")).collect()
+    }
+
+    /// Compiles only if it is so.
+    #[test]
+    fn handles_and_the_futures_of_their_functions_go_to_any_thread() {
+        fn any_thread<T: Send + Sync>() {}
+        fn future<T>(_: impl Future<Output = T> + Send) {}
+        any_thread::<(Client, Room, Sent, StatusWatch, Changes, Notices, PeopleWatch, Search)>();
+        any_thread::<(Feed, Inbox, OpenError, SendError, StoreError, AskError, InboxError, NotStored)>();
+        let opens = |builder: Builder| future(builder.open());
+        let sends = |room: &Room, sent: &Sent| (future(room.send("hello")), future(sent.stored()));
+        let reads = |inbox: &mut Inbox, delivery: &Delivery| {
+            future(inbox.commit(delivery));
+            future(inbox.next());
+        };
+        let waits = |client: Client, status: &mut StatusWatch| {
+            future(status.until(Status::is_online));
+            future(client.sync());
+            future(client.close());
+        };
+        let _ = (opens, sends, reads, waits);
     }
 
     #[test]
