@@ -15,7 +15,7 @@ impl Session {
                 up.handle_diverged(&diverged, &self.known, &mut self.intake)?;
                 // What was asked of it before it knew where to begin was dropped.
                 self.requests.handle_link();
-                self.people.handle_welcome(false);
+                self.people.handle_diverged();
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
                 self.record_arrival(&kind);
@@ -72,8 +72,9 @@ impl Session {
     fn handle_welcome(&mut self, now: Instant, welcome: &Welcome) -> Result<(), Cause> {
         let Line::Up(up) = &mut self.line else { return Ok(()) };
         let term = self.known.terms.last().map(|&(term, _)| term.0);
+        let told = Some(self.known.told.map_or(0, |told| told.position));
         up.handle_welcome(welcome, &mut self.known, &mut self.intake)?;
-        self.people.handle_welcome(term != Some(welcome.term));
+        self.people.handle_welcome(told.filter(|_| term != Some(welcome.term)));
         self.fail_unsupported();
         let spread = Duration::from_millis(welcome.return_spread_ms.into());
         self.reconnect.handle_online(now, spread);

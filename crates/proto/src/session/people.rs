@@ -82,15 +82,24 @@ impl People {
         }
     }
 
-    /// The server welcomed this client. Under another term it has been started anew, and where its log stood before
-    /// may be where something else stands now.
-    pub(super) fn handle_welcome(&mut self, new_term: bool) {
-        if new_term {
-            self.rooms.values_mut().for_each(BTreeMap::clear);
+    /// The server welcomed this client. A new term is told with the highest position that this device knows to be in
+    /// the server's history unless `Diverged` follows: beyond it something else may stand now.
+    pub(super) fn handle_welcome(&mut self, new_term: Option<u64>) {
+        if let Some(told) = new_term {
+            for person in self.rooms.values_mut().flat_map(BTreeMap::values_mut) {
+                (person.delivered, person.as_of) = (person.delivered.min(told), person.as_of.min(told));
+            }
             self.settle();
         }
         self.watch_due = !self.rooms.is_empty();
         self.typing = None;
+    }
+
+    /// The server's history is not the one that what is known speaks of.
+    pub(super) fn handle_diverged(&mut self) {
+        self.rooms.values_mut().for_each(BTreeMap::clear);
+        self.settle();
+        self.watch_due = !self.rooms.is_empty();
     }
 
     /// Without a line nobody is known to be there.
@@ -240,15 +249,19 @@ mod tests {
     }
 
     #[test]
-    fn what_was_delivered_never_goes_back_under_one_term_and_counts_no_more_under_another() {
+    fn what_was_delivered_goes_back_no_further_than_to_what_another_term_is_known_to_hold() {
         let mut people = watching();
         let delivered = |people: &People| people.of(ROOM).next().map(|(_, person)| person.delivered);
         people.handle_signal(NOW, Signal { delivered: 40, ..signal(2) });
         people.handle_loss();
-        people.handle_welcome(false);
+        people.handle_welcome(None);
         people.handle_signal(NOW, Signal { delivered: 30, ..signal(2) });
         assert_eq!(delivered(&people), Some(40));
-        people.handle_welcome(true);
+        // Started anew, the server remembers less than this device.
+        people.handle_welcome(Some(35));
+        people.handle_signal(NOW, Signal { delivered: 0, ..signal(2) });
+        assert_eq!(delivered(&people), Some(35));
+        people.handle_diverged();
         assert_eq!(delivered(&people), None);
         people.handle_signal(NOW, Signal { delivered: 30, ..signal(2) });
         assert_eq!(delivered(&people), Some(30));
@@ -258,7 +271,7 @@ mod tests {
     fn typing_is_said_once_a_second_and_a_watch_before_it_once_a_link() {
         let mut people = watching();
         let said = |people: &mut People, now| std::iter::from_fn(|| people.poll_send(now)).collect::<Vec<_>>();
-        people.handle_welcome(true);
+        people.handle_welcome(Some(0));
         (0..5).for_each(|_| people.type_in(NOW, ROOM));
         let typing = Kind::Signal(Signal { room: ROOM.0, ..Signal::default() });
         assert_eq!(said(&mut people, NOW), [Kind::Watch(Watch { rooms: vec![ROOM.0] }), typing.clone()]);
@@ -269,10 +282,10 @@ mod tests {
         assert_eq!(said(&mut people, NOW + TYPING_PAUSE), [typing]);
         // What was typed on a line that is gone is not said on the next one.
         people.type_in(NOW + 2 * TYPING_PAUSE, ROOM);
-        people.handle_welcome(false);
+        people.handle_welcome(None);
         assert_eq!(said(&mut people, NOW + 3 * TYPING_PAUSE), [Kind::Watch(Watch { rooms: vec![ROOM.0] })]);
         people.watch(&[]);
-        people.handle_welcome(false);
+        people.handle_welcome(None);
         assert_eq!(said(&mut people, NOW + 4 * TYPING_PAUSE), [], "who watches nothing says nothing");
     }
 }
