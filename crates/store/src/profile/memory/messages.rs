@@ -12,7 +12,7 @@ use crate::profile::messages::Overlap;
 use crate::profile::{AsideMessage, StoredMessage, What};
 
 /// What an entry takes beside its text, about.
-const HEADER_BYTES: u64 = 400;
+const HEADER_BYTES: u64 = 480;
 /// Entries that were moved aside.
 const ASIDE_BYTES_MAX: u64 = 16 * 1_024 * 1_024;
 

@@ -116,3 +116,18 @@ impl Outcomes {
 fn bytes_of(refused: &RefusedOp) -> u64 {
     REFUSED_HEADER_BYTES + (refused.body.len() + refused.name.len() + refused.content_type.len()) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_of_long_ago_are_forgotten_with_what_finds_them() {
+        let outcome = SettledOutcome { sequence: 1, position: 1, room: None, refusal: None };
+        let mut outcomes = Outcomes::default();
+        (1..=OUTCOMES_MAX + 10).for_each(|id| outcomes.keep(OperationId(id), outcome));
+        outcomes.forget();
+        assert_eq!((outcomes.of(OperationId(10)), outcomes.of(OperationId(11))), (None, Some(outcome)));
+        assert_eq!((outcomes.outcomes.len(), outcomes.by_id.len()), (200_000, 200_000));
+    }
+}

@@ -6,6 +6,7 @@ use steadfast_proto::wire::{self, entry::What as Said};
 
 use super::*;
 use crate::profile::outbox::OUTBOX_ROWS_MAX;
+use crate::profile::settle::OUTCOMES_MAX;
 use crate::profile::tests::*;
 use crate::profile::{LineKey, NewBody, NoticeKind, OUTBOX_BYTES_MAX, Target};
 
@@ -155,6 +156,51 @@ fn a_batch_that_fails_leaves_nothing_behind() {
     assert_eq!(error, Err(AppendError::KeyMismatch { line: 1 }));
     assert_eq!(seen(&mut profile), before);
     assert_eq!(profile.append(&[say_keyed(3, 2, 0xcc)]).expect("a new line")[0].already, None);
+}
+
+#[test]
+fn after_a_batch_that_failed_everything_goes_on_as_if_it_had_not_been_tried() {
+    let seen = |fails_first: bool| {
+        let mut profile = small_profile();
+        let hall = || Target::Public("hall".to_owned());
+        profile.append(&[say_keyed(1, 1, 0xaa), say(2, hall()), say(3, hall()), say(4, lobby())]).expect("queued");
+        stream(&mut profile, 4..=12);
+        let end = Change::Entry(message(99, LOBBY, 99, BOB));
+        let changes = [
+            accepted(1, 1, 30, LOBBY),
+            accepted(2, 0x1_0002, 31, RoomId(0xfe)),
+            refused(3, 2, 32, wire::Refusal::NotAllowed),
+            Change::Entry(joined(33, RoomId(0xfe), 1, ANN, "Hall")),
+            Change::Entry(large(34, 13)),
+            Change::Entry(left(35, LOBBY, 14, ANN)),
+            page(1..=2),
+            Change::Diverged { common: 33, last_sequence: 3 },
+        ];
+        if fails_first {
+            for count in 1..=changes.len() {
+                let tried = [&changes[..count], std::slice::from_ref(&end)].concat();
+                profile.apply(&tried, 0, &mut fresh_ids()).expect_err("the last one can't be");
+            }
+            let leave = op(5, NewBody::Leave { room: lobby() });
+            let error = profile.append(&[leave, say(6, Target::Public("attic".to_owned())), say_keyed(7, 1, 0xbb)]);
+            assert_eq!(error, Err(AppendError::KeyMismatch { line: 1 }));
+        }
+        apply(&mut profile, &changes);
+        let queued = profile.append(&[say(8, hall()), say_keyed(9, 1, 0xaa), say(10, lobby())]);
+        let told = (profile.resume(), profile.notices_after(0), profile.refused(OperationId(2)), profile.aside(99));
+        let kept = (profile.rooms(), profile.messages(LOBBY, 0, 99), profile.outcomes(&[1, 2, 3].map(OperationId)));
+        (queued, waiting(&profile), told, kept)
+    };
+    assert_eq!(seen(true), seen(false));
+}
+
+#[test]
+fn outcomes_of_long_ago_are_forgotten() {
+    let mut profile = small_profile();
+    let outcome = SettledOutcome { sequence: 1, position: 1, room: None, refusal: None };
+    (1..=OUTCOMES_MAX + 10).for_each(|id| profile.state().outcomes.keep(OperationId(id), outcome));
+    apply(&mut profile, &[Change::Through { position: 11 }]);
+    assert_eq!(profile.outcomes(&[10, 11].map(OperationId)), Ok(vec![None, Some(outcome)]));
 }
 
 #[test]

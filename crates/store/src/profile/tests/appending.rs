@@ -92,6 +92,17 @@ fn after_a_leave_that_waits_a_message_enters_the_room_again() {
 }
 
 #[test]
+fn a_message_to_a_room_that_was_left_enters_it_again() {
+    in_both(|kept| {
+        let mut profile = kept.in_lobby();
+        apply(&mut *profile, &[Change::Entry(left(11, LOBBY, 4, ANN))]);
+        profile.append(&[say(1, lobby())]).expect("queued");
+        let ops = waiting(&*profile);
+        assert_eq!((ops.len(), goes_to(&ops[1])), (2, Some(By::EnteredBy(0x1_0001))));
+    });
+}
+
+#[test]
 fn entering_a_room_that_we_are_in_is_queued_all_the_same() {
     in_both(|kept| {
         let mut profile = kept.in_lobby();
