@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Client, Room, RoomInfo, Schedule};
+use steadfast::{Client, Inbox, InboxError, Room, RoomId, RoomInfo, Schedule};
 use steadfast_net::clock::{BootClock, BootTimer};
 
 use crate::rig::{Member, Proxy, ROOM, SOON, Stopwatch, World, lines_of, pause};
@@ -36,6 +36,27 @@ async fn said(room: &Room, from: u64) -> Vec<(String, String)> {
     entries.iter().filter_map(|entry| Some((entry.author.clone(), entry.text().map(text)?))).collect()
 }
 
+/// What a consumer is given of a room by now, and up to where it is told that something of it was dropped.
+async fn consumed(inbox: &mut Inbox, room: RoomId) -> (Vec<(String, String)>, Option<u64>) {
+    let (mut said, mut dropped) = (Vec::new(), None);
+    loop {
+        match inbox.try_next().await {
+            Ok(Some(entry)) => {
+                if let Some(text) = entry.text().filter(|_| entry.room == room) {
+                    said.push((entry.author.clone(), text.to_owned()));
+                }
+                inbox.commit(&entry).await.expect("the place is noted");
+            }
+            Ok(None) => return (said, dropped),
+            Err(InboxError::Dropped { room: of, to_sequence }) => {
+                assert!(said.is_empty(), "it is told before what comes behind it");
+                dropped = dropped.or((of == room).then_some(to_sequence));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 /// The same of all, as a member's profile on a disk has it.
 fn said_to(member: &Member) -> Vec<(String, String)> {
     let log = member.read_from_start();
@@ -57,7 +78,11 @@ fn a_client_in_memory_loses_and_doubles_nothing_over_cuts_and_a_kill_of_the_serv
         let open = || Client::builder("ann", &proxy.address()).memory().schedule(QUICK).open();
         let ann = open().await.expect("there is memory");
         let lobby = ann.room(ROOM);
+        let mut inbox = ann.inbox("reader").await.expect("the name is free");
         let mut sent = vec![lobby.enter().await.expect("it is queued")];
+        within("she is in", ann.settled(&sent)).await.expect("open");
+        // A device holds what comes after its first contact.
+        within("her join is there", ann.sync()).await.expect("the server answers");
         for round in 0..10 {
             sent.extend(lobby.send_all(lines_of("ann", 5 * round, 5)).await.expect("they are queued"));
             pause(Duration::from_millis(5 * (round as u64 % 4)));
@@ -86,6 +111,7 @@ fn a_client_in_memory_loses_and_doubles_nothing_over_cuts_and_a_kill_of_the_serv
         assert_eq!(heard, said_to(&bob), "in the order in which all see it");
         let room = info(&lobby).await;
         assert_eq!(lobby.missing(1, room.last.expect("it is known")).await, Ok(None));
+        assert_eq!(consumed(&mut inbox, room.room).await, (heard.clone(), None), "a consumer is given the same");
         eprintln!("{} connections", proxy.accepted());
         ann.close().await;
 
@@ -115,6 +141,7 @@ fn what_memory_has_no_room_for_is_a_hole_that_the_server_fills() {
         within("she is in", lobby.enter().await.expect("it is queued").stored()).await.expect("it is stored");
         within("her join is there", ann.sync()).await.expect("the server answers");
         let first = info(&lobby).await.base + 1;
+        let mut inbox = ann.inbox("reader").await.expect("the name is free");
 
         bob.send_lines(&lines_of("bob", 0, 1_000), &[]).expect_code(0);
         within("all that bob said came", ann.sync()).await.expect("the server answers");
@@ -123,6 +150,9 @@ fn what_memory_has_no_room_for_is_a_hole_that_the_server_fills() {
         assert!(room.base > first + 100 && last > first + 1_000, "{room:?}");
         assert_eq!(lobby.missing(first, last).await, Ok(Some((first, room.base))), "what went is the oldest");
         assert_eq!(of("bob", &said(&lobby, 0).await).last(), lines_of("bob", 999, 1).first());
+
+        let given = consumed(&mut inbox, room.room).await;
+        assert_eq!(given, (said(&lobby, 0).await, Some(room.base)), "a consumer is told of it and goes on behind it");
 
         // Ann's join, Bob's, and what he said first.
         within("a page of the oldest", lobby.fetch(first, first + 2)).await.expect("the server has it");
