@@ -86,16 +86,6 @@
 //! see the same status, and one takes over when it ends or is killed. A command that sends beside an open chat needs no
 //! care.
 //!
-//! # Without a disk
-//!
-//! [`Builder::memory`] keeps all of that in memory instead. The promise holds for as long as the process lives: over
-//! any drop nothing is lost or doubled. What waited in the outbox dies with the process, the next opening is a new
-//! device that begins where its rooms stand then, and what there is no room for becomes a hole that [`Room::fetch`] can
-//! fill.
-//!
-//! Profiles on a disk are the feature `durable`, which is on by default and brings SQLite. Without it
-//! [`Builder::memory`] is the only way; with it both are there.
-//!
 //! # Sending
 //!
 //! [`Client::room`] names a public room, which is entered, and made, by its first message; [`Client::direct`] the
@@ -152,9 +142,13 @@
 //!
 //! # In memory
 //!
-//! [`Builder::memory`] opens a client that keeps nothing on a disk, for programs that have none: nothing is lost or
-//! doubled while the process lives, over any drop, and what waited in the outbox goes with it. Without the feature
-//! `durable` (on by default) that is the only kind, and no SQLite is pulled in.
+//! [`Builder::memory`] opens a client that keeps nothing on a disk, for programs that have none. The promise holds for
+//! as long as the process lives: over any drop nothing is lost or doubled. What waited in the outbox dies with the
+//! process, the next opening is a new device that begins where its rooms stand then, and what there is no room for
+//! becomes a hole that is told ([`InboxError::Dropped`]) and that [`Room::fetch`] can fill.
+//!
+//! Profiles on a disk are the feature `durable`, which is on by default and brings SQLite. Without it a client in
+//! memory is the only kind; with it both are there.
 //!
 //! # Errors
 //!
