@@ -146,19 +146,18 @@ impl<'m> Layout<'m> {
             NoteKind::Answer => ("·", self.palette.answer()),
             NoteKind::Error => ("!", self.palette.error()),
         };
-        let name = Some(Span::styled(format!("{sign:>columns$}", columns = self.name_columns), style));
+        let name = Some(Span::styled(sign, style));
         let rows = Rows::Kept(note.body.rows(self.text_columns()));
         Shape::Hanging(Hanging { time: self.zone.time(note.at_ms), name, rows, style, mark: None })
     }
 
-    /// A name, to the right of its column. A message that names the person has a sign before it.
+    /// A name. A message that names the person has a sign before it.
     fn name(&self, name: &str, own: bool, mentioned: bool) -> Span<'static> {
         let shown = harmless(name).replace('\n', " ");
         let sign = if mentioned { "»" } else { "" };
         let shown = format!("{sign}{}", clipped(&shown, self.name_columns - width(sign)));
-        let gap = " ".repeat(self.name_columns.saturating_sub(width(&shown)));
         let style = if mentioned { self.palette.mention() } else { self.palette.name(name, own) };
-        Span::styled(format!("{gap}{shown}"), style)
+        Span::styled(shown, style)
     }
 
     /// Columns before the text.
@@ -192,9 +191,11 @@ impl<'m> Layout<'m> {
                 return Line::from(spans);
             };
             let mut spans = if index == 0 {
-                let name = hanging.name.clone().unwrap_or_else(|| Span::raw(" ".repeat(self.name_columns)));
+                let name = hanging.name.clone().unwrap_or_default();
+                // To the right of its column.
+                let gap = Span::raw(" ".repeat(self.name_columns.saturating_sub(width(&name.content))));
                 let time = Span::styled(format!("{:<TIME$}", hanging.time), self.palette.quiet());
-                vec![time, name, Span::raw(" ")]
+                vec![time, gap, name, Span::raw(" ")]
             } else {
                 vec![Span::raw(" ".repeat(self.indent()))]
             };
