@@ -5,6 +5,7 @@ mod rig;
 mod backpressure;
 mod bench;
 mod causes;
+mod chat;
 mod clients_killed;
 mod clocks;
 mod crowd_returns;

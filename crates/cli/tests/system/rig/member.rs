@@ -48,6 +48,11 @@ impl Member {
         self
     }
 
+    pub(crate) fn behind_others(mut self) -> Self {
+        self.program = self.program.behind_others();
+        self
+    }
+
     pub(crate) fn without_override(mut self) -> Self {
         self.program = self.program.without_override();
         self

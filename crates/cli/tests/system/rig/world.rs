@@ -59,6 +59,12 @@ impl Program {
         self
     }
 
+    /// Behind every other process: for what needs the machine for long and no answer in time.
+    pub(crate) fn behind_others(mut self) -> Self {
+        self.prefix = ["nice", "-n", "19"].map(str::to_owned).to_vec();
+        self
+    }
+
     /// With these variables, too.
     pub(crate) fn with_environment(mut self, variables: Vec<(String, String)>) -> Self {
         self.environment.extend(variables);
