@@ -15,10 +15,10 @@ use terminal::Terminal;
 /// Where they are kept.
 const DIRECTORY: &str = "docs/pictures";
 /// Columns and rows.
-const SIZE: (usize, usize) = (92, 24);
+const SIZE: (usize, usize) = (96, 20);
 const ROOM: &str = "harbour";
 /// Long enough to see what is said of it.
-const PAUSE: &str = "20s";
+const PAUSE: &str = "9s";
 
 /// The task.
 pub(crate) fn take(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
@@ -46,10 +46,10 @@ impl Stage<'_> {
     fn conversation(&mut self) -> Result<(), Failure> {
         self.open_chat("ann")?;
         self.open_chat("bob")?;
-        self.say("bob", "morning! the ferry leaves at nine, from the second pier")?;
+        self.say("bob", "morning! the ferry leaves at nine, second pier")?;
         self.say("ann", "who brings the charts?")?;
         self.send("cid", ROOM, "I have them. And coffee for three ☕")?;
-        self.say("bob", "ann, will you take the tiller on the way back?")?;
+        self.say("bob", "ann, will you steer on the way back?")?;
         self.say("ann", "gladly")?;
         self.terminal.enter("ann", "/join weather")?;
         self.say("ann", "how is the wind?")?;
@@ -59,6 +59,7 @@ impl Stage<'_> {
         self.send("cid", "weather", "ann: six in the evening")?;
         self.terminal.type_text("bob", "then we should")?;
         self.terminal.wait_to_show("ann", "»2")?;
+        self.terminal.wait_to_show("ann", " ms")?;
         self.picture("conversation", "ann", "steadfast chat --as ann harbour")
     }
 
@@ -69,7 +70,7 @@ impl Stage<'_> {
         self.terminal.enter("ann", "we are at the pier already")?;
         self.terminal.enter("ann", "bob, is that your red jacket over there?")?;
         self.terminal.wait_to_show("ann", "2 queued")?;
-        self.terminal.wait_to_show("ann", "next in 1")?;
+        self.terminal.wait_to_show("ann", "next in 6")?;
         self.picture(
             "offline",
             "ann",
@@ -87,8 +88,9 @@ impl Stage<'_> {
         self.say("bob", "yes! I can see you")?;
         self.terminal.wait_to_show("ann", "I can see you")?;
         self.terminal.enter("ann", "/why")?;
-        self.terminal.wait_to_show("ann", "resumed")?;
-        self.picture("back", "ann", "back by itself: everything arrived once, and /why tells what happened")
+        self.terminal.wait_to_show("ann", "back after")?;
+        self.terminal.wait_to_show("ann", " ms")?;
+        self.picture("back", "ann", "back: everything arrived once, and /why tells what happened")
     }
 
     fn open_chat(&self, name: &str) -> Result<(), Failure> {
@@ -97,8 +99,8 @@ impl Stage<'_> {
             ("STEADFAST_AS", name),
             ("STEADFAST_SERVER", &self.server.address),
             ("STEADFAST_PROFILE", &profile),
+            ("STEADFAST_RECONNECT_SCHEDULE", "post2012"),
             ("STEADFAST_RECONNECT_PAUSE", PAUSE),
-            ("STEADFAST_RECONNECT_WAIT", PAUSE),
         ];
         self.terminal.open(name, &self.program, &settings, &["chat", ROOM])?;
         self.terminal.wait_to_show(name, "online")

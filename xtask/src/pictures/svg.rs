@@ -4,7 +4,7 @@
 use super::styled::{Colour, Run, Style, read};
 
 /// Units of the picture for a cell.
-const CELL: (f64, f64) = (8.4, 18.0);
+const CELL: (f64, f64) = (8.43, 18.0);
 /// Between the window's edge and its text.
 const MARGIN: f64 = 14.0;
 /// The strip above with the title.
@@ -202,10 +202,10 @@ mod tests {
     fn each_run_stands_in_its_cells() {
         let svg = drawn("ab\u{1b}[31mc日\n x");
         for part in [
-            "<text x=\"14.0\" y=\"57.5\" fill=\"#d5d9e0\" textLength=\"16.8\" lengthAdjust=\"spacingAndGlyphs\" \
+            "<text x=\"14.0\" y=\"57.5\" fill=\"#d5d9e0\" textLength=\"16.9\" lengthAdjust=\"spacingAndGlyphs\" \
              xml:space=\"preserve\">ab</text>",
-            "<text x=\"30.8\" y=\"57.5\" fill=\"#f07178\" textLength=\"8.4\"",
-            "<text x=\"39.2\" y=\"57.5\" fill=\"#f07178\" textLength=\"16.8\"",
+            "<text x=\"30.9\" y=\"57.5\" fill=\"#f07178\" textLength=\"8.4\"",
+            "<text x=\"39.3\" y=\"57.5\" fill=\"#f07178\" textLength=\"16.9\"",
             "<rect x=\"22.4\" y=\"62.0\" width=\"8.4\" height=\"18.0\" fill=\"#d5d9e0\" opacity=\"0.55\"/>",
             "<title>a &lt;b&gt;</title>",
         ] {

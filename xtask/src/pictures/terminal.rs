@@ -31,7 +31,11 @@ impl<'w> Terminal<'w> {
             _ => Failure::Io { doing: "starting tmux".to_owned(), error },
         })?;
         let terminal = Self { workspace, server, socket, size };
-        wait(|| Ok(terminal.socket.exists().then_some(())), "tmux does not start")?;
+        let answers = || {
+            let asked = tmux(workspace, &terminal.socket).args(["-N", "set", "-s", "escape-time", "0"]).output();
+            Ok(asked.is_ok_and(|asked| asked.status.success()).then_some(()))
+        };
+        wait(answers, "tmux does not start")?;
         Ok(terminal)
     }
 
