@@ -60,6 +60,7 @@ pub struct Status {
 
 /// How far a line has come with what was missed before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CatchingUp {
     /// Entries that have come.
     pub entries: u64,

@@ -73,8 +73,8 @@ fn online(status: &Status) -> Words {
         return Words { because, ..Words::new(state, Mood::Waiting, "") };
     }
     if let Some(catching_up) = status.catching_up {
-        let text = format!("online{round_trip}, catching up {} of {}", catching_up.entries, catching_up.of);
-        return Words::new(text, Mood::Waiting, "");
+        let state = format!("online{round_trip}, catching up {} of {}", catching_up.entries, catching_up.of);
+        return Words::new(state, Mood::Waiting, "");
     }
     match &status.held {
         Some(why) => {

@@ -227,3 +227,33 @@ fn the_flight_recorder_tells_when_it_went_silent_when_that_was_noticed_and_what_
         check_streams(&world);
     });
 }
+
+#[test]
+fn a_return_tells_how_much_of_what_was_missed_has_come_and_is_done_when_all_is_here() {
+    const MISSED: u64 = 300;
+    for_each_seed(0..8, |seed| {
+        let (mut world, [ann, bob]) = two_in_a_room(seed);
+        let now = world.now;
+        world.tell(ann, |session| session.stop(now));
+        let lobby = world.enter(bob, "lobby");
+        for _ in 0..MISSED {
+            world.send_entered(bob, lobby, 1_000);
+        }
+        world.run_for(Duration::from_secs(5));
+        world.tell(ann, Session::resume);
+        let mut told = Vec::new();
+        for _ in 0..2_000 {
+            world.run_for(Duration::from_millis(1));
+            told.extend(status(&world, ann).catching_up);
+        }
+        assert!(!told.is_empty(), "nothing was told");
+        assert!(told.iter().all(|&(came, of)| came < of && of == MISSED), "{told:?}");
+        assert!(told.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{told:?}");
+        assert_eq!(status(&world, ann).catching_up, None);
+        let now = world.now;
+        world.tell(ann, |session| session.stop(now));
+        world.tell(ann, Session::resume);
+        assert!(world.run_until(SOON, |world| is_online(world, ann)));
+        assert_eq!(status(&world, ann).catching_up, None, "nothing was missed");
+    });
+}
