@@ -66,7 +66,7 @@ pub(crate) fn blocks<'r>(room: &'r Room, zone: &Zone) -> Vec<(Key, Block<'r>)> {
             blocks.push(entry.sequence, Rank::Gap, 0, Block::Gap(missing));
         }
         blocks.day(entry.sequence, entry.at_ms);
-        if !is_new && !entry.own && room.new_after.is_some_and(|after| entry.sequence > after) {
+        if !is_new && entry.is_news() && room.new_after.is_some_and(|after| entry.sequence > after) {
             is_new = true;
             blocks.push(entry.sequence, Rank::New, 0, Block::New);
         }

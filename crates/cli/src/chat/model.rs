@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) completion: Option<super::complete::Completion>,
     pub(crate) overlay: Option<Overlay>,
     pub(crate) looking: LookState,
+    /// Since when the line has brought all that was missed; `None`: it has not.
+    pub(crate) caught_up_ms: Option<u64>,
     /// The room whose people are looked at.
     pub(crate) watched: Option<RoomId>,
     /// When the others were last told that the person types.
@@ -85,6 +87,7 @@ impl Model {
             completion: None,
             overlay: None,
             looking: LookState::Idle,
+            caught_up_ms: None,
             watched: None,
             typed_at_ms: 0,
             going: None,
@@ -92,6 +95,12 @@ impl Model {
             homeless: Vec::new(),
             leaving: false,
         }
+    }
+
+    /// Whether all that was missed is in the store: what the line brought last is a moment after it came.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        const STORED_MS: u64 = 1_000;
+        self.caught_up_ms.is_some_and(|since_ms| self.now_ms >= since_ms + STORED_MS)
     }
 }
 
@@ -214,6 +223,20 @@ impl Room {
         }
     }
 
+    /// What comes in from here on was missed, until the line has brought all of it.
+    pub(crate) fn expect_news(&mut self) {
+        let read = self.window.newest().or(self.read_up_to).unwrap_or(self.base);
+        self.new_after.get_or_insert(read);
+    }
+
+    /// All that was missed is here: if there was nothing, no line says "new".
+    pub(crate) fn expect_no_news(&mut self) {
+        let after = self.new_after.unwrap_or(u64::MAX);
+        if !self.window.entries().any(|entry| entry.sequence > after && entry.is_news()) {
+            self.new_after = None;
+        }
+    }
+
     /// What was said before there was anything to say it behind stands between the entries by its time.
     pub(crate) fn place_notes(&mut self) {
         for note in self.notes.iter_mut().filter(|note| note.after.is_none()) {
@@ -285,6 +308,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Whether somebody else said it.
+    pub(crate) fn is_news(&self) -> bool {
+        !self.own && matches!(self.said, Said::Text { .. } | Said::Data { .. })
+    }
+
     pub(crate) fn mentions_me(&self) -> bool {
         matches!(self.said, Said::Text { mentions_me: true, .. })
     }

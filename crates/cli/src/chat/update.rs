@@ -24,7 +24,7 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             model.input.insert(&text);
         }
         Event::Resize(columns, rows) => model.size = (columns, rows),
-        Event::Tick(now_ms) => model.now_ms = now_ms,
+        Event::Tick(now_ms) => on_tick(model, now_ms),
         Event::Status(status) => return on_status(model, *status),
         Event::People { room, people } => {
             let index = model.rooms.find(&Address::Room(room));
@@ -90,8 +90,27 @@ fn enter_what_was_held(model: &mut Model) -> Vec<Effect> {
     held.iter().flat_map(|line| enter(model, line)).collect()
 }
 
+fn on_tick(model: &mut Model, now_ms: u64) {
+    let was_caught_up = model.is_caught_up();
+    model.now_ms = now_ms;
+    if !was_caught_up
+        && model.is_caught_up()
+        && let Some(room) = model.rooms.current_mut()
+    {
+        room.expect_no_news();
+    }
+}
+
 fn on_status(model: &mut Model, status: Status) -> Vec<Effect> {
     let came_up = status.is_online() && !model.status.is_online();
+    if !status.is_online() || status.catching_up.is_some() {
+        model.caught_up_ms = None;
+        if let Some(room) = model.rooms.current_mut().filter(|room| room.window.known) {
+            room.expect_news();
+        }
+    } else {
+        model.caught_up_ms.get_or_insert(model.now_ms);
+    }
     model.status = status;
     if came_up && let Some(room) = model.rooms.current_mut() {
         room.window.retry();
@@ -207,9 +226,12 @@ fn show_room(model: &mut Model, index: usize) -> Vec<Effect> {
         room.new_after = None;
     }
     model.rooms.show(index);
+    let is_caught_up = model.is_caught_up();
     if let Some(room) = model.rooms.current_mut() {
         draft.push_str(&std::mem::take(&mut room.draft));
-        room.new_after = if room.unread.messages > 0 { Some(room.read_up_to.unwrap_or(room.base)) } else { None };
+        if room.unread.messages > 0 || !is_caught_up {
+            room.new_after = Some(room.read_up_to.unwrap_or(room.base));
+        }
         model.input.set(&draft);
     }
     look(model)

@@ -36,6 +36,8 @@ impl Chat {
     pub(super) fn new(columns: u16, rows: u16) -> Self {
         let settings = Settings { bell: true, colour: true };
         let mut model = Model::new("ann", (columns, rows), Zone::utc(), settings, status(ONLINE));
+        update(&mut model, Event::Tick(MORNING_MS + 3_590_000));
+        update(&mut model, Event::Status(Box::new(status(ONLINE))));
         update(&mut model, Event::Tick(MORNING_MS + 3_600_000));
         Self { model }
     }

@@ -132,6 +132,35 @@ fn unread_begins_at_a_line_and_the_count_goes_when_it_is_on_the_screen() {
 }
 
 #[test]
+fn what_was_missed_while_the_line_was_down_stands_behind_the_line_new_and_what_is_said_now_does_not() {
+    let is_new = |chat: &Chat| chat.shows("─ new ─");
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    let mut now_ms = MORNING_MS + 4_000_000;
+    let mut pass = |chat: &mut Chat| {
+        now_ms += 1_500;
+        chat.apply(Event::Tick(now_ms));
+    };
+    let line = |chat: &mut Chat, fields: &str| drop(chat.apply(Event::Status(Box::new(status(fields)))));
+    pass(&mut chat);
+    chat.arrives(talk(4..=4));
+    assert!(!is_new(&chat), "{}", chat.screen());
+    line(&mut chat, OFFLINE);
+    line(&mut chat, &format!(r#"{ONLINE},"catching_up":{{"entries":0,"of":2}}"#));
+    chat.arrives(talk(5..=6));
+    line(&mut chat, ONLINE);
+    pass(&mut chat);
+    assert!(is_new(&chat), "{}", chat.screen());
+    chat.enter("thanks");
+    assert!(!is_new(&chat), "who answers has read it");
+    // A drop in which nothing was missed.
+    line(&mut chat, OFFLINE);
+    line(&mut chat, ONLINE);
+    pass(&mut chat);
+    chat.arrives(talk(7..=7));
+    assert!(!is_new(&chat), "{}", chat.screen());
+}
+
+#[test]
 fn a_room_that_was_left_goes_from_the_side_once_another_one_is_shown() {
     let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
     let leave = Effect::Queue(Operation::Leave(Address::Room(LOBBY)));
