@@ -111,10 +111,9 @@ impl InputBox {
 
     fn erase(&mut self, code: KeyCode, control: bool, alt: bool) -> bool {
         match (code, control, alt) {
-            (KeyCode::Backspace | KeyCode::Char('h'), true, false) | (KeyCode::Backspace, _, true) => {
-                self.area.delete_word()
-            }
-            (KeyCode::Backspace, false, false) => self.area.delete_char(),
+            (KeyCode::Backspace, true, _) | (KeyCode::Backspace, false, true) => self.area.delete_word(),
+            // Some terminals have this for Backspace.
+            (KeyCode::Backspace, false, false) | (KeyCode::Char('h'), true, false) => self.area.delete_char(),
             (KeyCode::Char('w'), true, false) => self.area.delete_word(),
             (KeyCode::Delete, false, false) | (KeyCode::Char('d'), true, false) => self.area.delete_next_char(),
             (KeyCode::Delete, true, false) | (KeyCode::Char('d'), false, true) => self.area.delete_next_word(),

@@ -172,11 +172,17 @@ pub(crate) fn mentions(text: &str, name: &str) -> Vec<std::ops::Range<usize>> {
     for (start, word) in words(text) {
         // A name may have dots and dashes inside; behind it they end a sentence.
         let bare = word.trim_end_matches(['.', '-']);
-        if bare.to_lowercase() == name.to_lowercase() {
+        if is_named(bare, name) {
             found.push(start..start + bare.len());
         }
     }
     found
+}
+
+/// As the server compares names; most words need no look at Unicode for that.
+fn is_named(word: &str, name: &str) -> bool {
+    let folded = |name| steadfast_proto::names::folded(name).ok();
+    word.eq_ignore_ascii_case(name) || (!word.is_ascii() && folded(word).is_some_and(|word| Some(word) == folded(name)))
 }
 
 /// Runs of what names are made of.
@@ -261,6 +267,7 @@ mod tests {
         let found = |text, name| mentions(text, name).len();
         assert_eq!((found("@Ann: hi, ann.", "ann"), found("Anna and hannah", "ann")), (2, 0));
         assert_eq!((found("ask ZOË", "zoë"), found("ann-2", "ann"), found("ann...", "ann")), (1, 0, 1));
+        assert_eq!(found("hi zoe\u{308}!", "Zoë"), 1, "in another spelling of the same letters");
         assert_eq!(mentions("hi ann! ANN", "ann"), [3..6, 8..11]);
     }
 

@@ -116,3 +116,27 @@ fn enter_at_an_empty_input_answers_the_question_of_login() {
     assert!(chat.shows("log in?") && chat.shows("Enter yes"), "{}", chat.screen());
     assert_eq!(chat.press(KeyCode::Enter), [Effect::LogIn]);
 }
+
+#[test]
+fn the_input_is_edited_as_on_a_shell() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=1));
+    chat.type_text("one two three");
+    let after = |chat: &mut Chat, key: char| {
+        chat.control(key);
+        chat.model.input.text()
+    };
+    assert_eq!(after(&mut chat, 'h'), "one two thre", "some terminals have it for Backspace");
+    assert_eq!(after(&mut chat, 'w'), "one two ");
+    chat.control('a');
+    assert_eq!(after(&mut chat, 'd'), "ne two ");
+    chat.alt(KeyCode::Char('f'));
+    assert_eq!(after(&mut chat, 'k'), "ne ");
+    assert_eq!(after(&mut chat, 'y'), "ne two ");
+    assert_eq!(after(&mut chat, 'u'), "");
+    chat.type_text("a");
+    chat.control('j');
+    chat.type_text("b");
+    chat.alt(KeyCode::Enter);
+    chat.type_text("c");
+    assert_eq!(chat.model.input.text(), "a\nb\nc");
+}
