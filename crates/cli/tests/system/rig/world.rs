@@ -19,6 +19,15 @@ impl World {
         Self { directory: TempDir::with_prefix("steadfast-system-").expect("a directory") }
     }
 
+    /// One whose disk is the machine's memory, where that is a directory: for much data in a test that is about neither
+    /// disks nor syncs.
+    pub(crate) fn in_memory() -> Self {
+        match TempDir::with_prefix_in("steadfast-system-", "/dev/shm") {
+            Ok(directory) => Self { directory },
+            Err(_) => Self::new(),
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
