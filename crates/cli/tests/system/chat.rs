@@ -452,9 +452,13 @@ fn a_room_of_100_000_messages_answers_a_key_at_once() {
     paged.extend((0..20).map(|_| pty.press("\u{1b}[6~", SOON)));
     for (what, times) in [("a letter", &mut typed), ("a page", &mut paged)] {
         times.sort_unstable();
-        let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
-        eprintln!("from a key press to its paint, {what}: median {median:?}, worst {worst:?} of {}", times.len());
-        assert!(median < QUICK, "{what} took {median:?}");
+        let [median, most, worst] =
+            [50, 90, 100].map(|percent| times[(times.len() * percent / 100).min(times.len() - 1)]);
+        let count = times.len();
+        eprintln!(
+            "from a key press to its paint, {what}: median {median:?}, 90 % {most:?}, worst {worst:?} of {count}"
+        );
+        assert!(most < QUICK, "{what} took {most:?}");
     }
     let home = pty.press("\u{1b}[H", SOON);
     pty.wait_until_quiet(SOON);

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use super::Stopwatch;
 
-/// A frame has ended when nothing came for so long.
+/// A frame comes in one go: it has ended when nothing came for so long.
+const PAUSE: Duration = Duration::from_millis(8);
+/// All frames have come when nothing came for so long.
 const QUIET: Duration = Duration::from_millis(60);
 
 /// See the module's documentation. It ends when it is dropped.
@@ -31,7 +33,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Painted {
     bytes: Vec<u8>,
-    last: Option<Stopwatch>,
+    /// When each part of them came.
+    parts: Vec<Stopwatch>,
 }
 
 impl Pty {
@@ -57,7 +60,7 @@ impl Pty {
             while let Ok(count @ 1..) = output.read(&mut chunk) {
                 let mut painted = theirs.painted.lock().expect("no reader panicked");
                 painted.bytes.extend_from_slice(&chunk[..count]);
-                painted.last = Some(Stopwatch::start());
+                painted.parts.push(Stopwatch::start());
                 theirs.more.notify_all();
             }
         });
@@ -79,21 +82,24 @@ impl Pty {
     pub(crate) fn wait_until_quiet(&self, bound: Duration) {
         super::wait_until("nothing more is painted", bound, || {
             let painted = self.shared.painted.lock().expect("no reader panicked");
-            painted.last.is_none_or(|last| last.elapsed() > 5 * QUIET).then_some(())
+            painted.parts.last().is_none_or(|last| last.elapsed() > 5 * QUIET).then_some(())
         });
     }
 
-    /// Presses a key, by the bytes that it sends, and gives the time until the last byte of what was painted for it.
+    /// Presses a key, by the bytes that it sends, and gives the time until the last byte of the frame that was painted
+    /// for it. What is painted a while later is another frame: a clock, news of the line.
     #[track_caller]
     pub(crate) fn press(&mut self, key: &str, bound: Duration) -> Duration {
-        self.shared.painted.lock().expect("no reader panicked").bytes.clear();
+        *self.shared.painted.lock().expect("no reader panicked") = Painted::default();
         let pressed = Stopwatch::start();
         self.input.write_all(key.as_bytes()).expect("it reads");
         self.input.flush().expect("it reads");
         super::wait_until("the key is answered", bound, || {
             let painted = self.shared.painted.lock().expect("no reader panicked");
-            let last = painted.last.filter(|_| !painted.bytes.is_empty())?;
-            (last.elapsed() > QUIET).then(|| pressed.until(last))
+            painted.parts.last().filter(|last| last.elapsed() > QUIET)?;
+            let goes_on = |pair: &&[Stopwatch]| pair[0].until(pair[1]) < PAUSE;
+            let end = painted.parts.windows(2).take_while(goes_on).count();
+            Some(pressed.until(painted.parts[end]))
         })
     }
 }
