@@ -95,7 +95,7 @@ const KEYS: &[(&str, &str)] = &[
     ("Tab", "complete a name, a room or a command"),
     ("Up, Down", "what was sent before, at the edges of the input"),
     ("PageUp, PageDown", "scroll"),
-    ("Home, End", "the oldest, the newest (with an empty input)"),
+    ("Home, End", "the oldest that is loaded, the newest (empty input)"),
     ("Ctrl-N, Ctrl-P", "the next room, the one before (also Alt-Down, Alt-Up)"),
     ("Alt-1 … Alt-9", "the room of that number"),
     ("Alt-A", "the next room with something unread"),
