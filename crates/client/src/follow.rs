@@ -81,6 +81,9 @@ impl<'d> Following<'d> {
 
     async fn look(&mut self) -> Result<Option<DriverLock>, ProfileError> {
         let directory = self.driving.directory.clone();
+        // Nobody waits for the answers to these any more.
+        let let_go = self.asked.extract_if(.., |(.., asked)| asked.is_closed()).map(|(number, ..)| number);
+        let let_go: Vec<u64> = let_go.collect();
         let called = self.call.iter().map(|call| call.number);
         let asked: Vec<u64> = self.asked.iter().map(|&(number, ..)| number).chain(called).collect();
         let watches = !self.driving.watched.is_empty();
@@ -96,6 +99,9 @@ impl<'d> Following<'d> {
                     people: None,
                     holder: None,
                 });
+            }
+            for number in let_go {
+                live.forget(number)?;
             }
             let mut answers = Vec::new();
             for number in asked {

@@ -63,7 +63,11 @@ impl Others {
     pub(crate) async fn start(driving: &Driving, lock: DriverLock) -> Result<Self, OpenError> {
         let ear = Ear::listen(&driving.directory);
         let ear = ear.inspect_err(|error| tracing::debug!(%error, "no wake socket: polling")).ok();
-        let released = driving.live.run_on_disk(|profile| profile.live().release_wants());
+        let released = driving.live.run_on_disk(|profile| {
+            // What the process before this one knew of people was of its line.
+            profile.live().forget_people()?;
+            profile.live().release_wants()
+        });
         released.await.map_err(Failed::from)?.map_err(Failed::from)?;
         Ok(Self {
             live: driving.live.clone(),

@@ -18,6 +18,10 @@ impl Holding<'_> {
         if rooms != self.others_watch {
             self.others_watch = rooms;
             self.watch_all();
+            if let Some(others) = self.others.as_ref().filter(|_| self.others_watch.is_empty()) {
+                // Who looks next is not to see how it was when the last one looked.
+                others.tell_people(People::default().to_json().unwrap_or_default());
+            }
         }
     }
 

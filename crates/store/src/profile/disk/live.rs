@@ -127,6 +127,12 @@ impl Live {
         Ok(())
     }
 
+    /// What a driver before knew of them is not known any more.
+    pub fn forget_people(&self) -> Result<(), ProfileError> {
+        self.connection.prepare_cached("DELETE FROM people")?.execute([])?;
+        Ok(())
+    }
+
     /// What the last driver said of them.
     pub fn people(&self) -> Result<Option<String>, ProfileError> {
         let mut statement = self.connection.prepare_cached("SELECT json FROM people")?;
