@@ -2,15 +2,17 @@
 //! terminal: what is typed are the user's events, what is printed is what would be drawn.
 //!
 //! The window's loop owns its thread and waits for one thing only, the next event; it never waits for a network or a
-//! disk. All that may wait is in one task beside it, and bounded queues lie between: orders there, events back.
+//! disk. All that may wait is in one task beside it, and bounded queues lie between: orders there, events back. What it
+//! has drawn last goes there, too: only what was drawn is committed, so that closing the window skips nothing.
 //!
 //! `/stop`, `/resume` and `/now` steer the line, `/quit` (or the end of the input) closes the window.
 
 use std::io::BufRead as _;
 use std::thread;
 
-use steadfast::{Client, Delivery, Status};
-use tokio::sync::mpsc;
+use steadfast::{Client, Delivery, Inbox, InboxError, Status};
+use tokio::sync::mpsc::error::{SendError, TrySendError};
+use tokio::sync::{mpsc, watch};
 
 /// Orders and events that may wait.
 const WAITING_MAX: usize = 64;
@@ -46,19 +48,20 @@ fn main() -> Result<(), Failure> {
     let [server, name, room] = arguments.as_slice() else { return Err("usage: desktop HOST:PORT NAME ROOM".into()) };
     let (events, happened) = mpsc::channel(WAITING_MAX);
     let (orders, ordered) = mpsc::channel(WAITING_MAX);
+    let (drawn, shown) = watch::channel(None);
     let typed = events.clone();
     // It ends with the input, or with the process.
     thread::spawn(move || read_keyboard(&typed));
     let runtime = tokio::runtime::Runtime::new()?;
-    let work = runtime.spawn(work(server.clone(), name.clone(), room.clone(), ordered, events));
-    show(happened, &orders);
+    let work = runtime.spawn(work(server.clone(), name.clone(), room.clone(), ordered, shown, events));
+    show(happened, &orders, &drawn);
     // The work ends when nobody can give an order any more.
     drop(orders);
     runtime.block_on(work)?
 }
 
 /// The window's loop. Returns when the window is closed.
-fn show(mut happened: mpsc::Receiver<Event>, orders: &mpsc::Sender<Order>) {
+fn show(mut happened: mpsc::Receiver<Event>, orders: &mpsc::Sender<Order>, drawn: &watch::Sender<Option<Delivery>>) {
     while let Some(event) = happened.blocking_recv() {
         let order = match event {
             Event::Typed(text) if text == "/stop" => Order::Stop,
@@ -75,6 +78,8 @@ fn show(mut happened: mpsc::Receiver<Event>, orders: &mpsc::Sender<Order>) {
                 if let Some(text) = message.text() {
                     println!("{}: {text}", message.author);
                 }
+                // A level, as the status is: the last one stands for all before it, and never has to wait.
+                drawn.send_replace(Some(message));
                 continue;
             }
             Event::Kept(text) => {
@@ -87,8 +92,11 @@ fn show(mut happened: mpsc::Receiver<Event>, orders: &mpsc::Sender<Order>) {
             }
         };
         // Never waits: a window that stands still is worse than an order that has to be given again.
-        if orders.try_send(order).is_err() {
-            println!("busy: try again");
+        match orders.try_send(order) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => println!("busy: try again"),
+            // The work has ended by itself, and says why.
+            Err(TrySendError::Closed(_)) => return,
         }
     }
 }
@@ -108,6 +116,7 @@ async fn work(
     name: String,
     room: String,
     mut ordered: mpsc::Receiver<Order>,
+    mut shown: watch::Receiver<Option<Delivery>>,
     events: mpsc::Sender<Event>,
 ) -> Result<(), Failure> {
     let client = Client::builder(&name, &server).open().await?;
@@ -118,11 +127,8 @@ async fn work(
     loop {
         let event = tokio::select! {
             line = status.changed() => Event::Line(line?),
-            message = inbox.next() => {
-                let message = message?;
-                inbox.commit(&message).await?;
-                Event::Arrived(message)
-            }
+            message = inbox.next() => Event::Arrived(message?),
+            Ok(()) = shown.changed() => { commit(&inbox, &mut shown).await?; continue }
             order = ordered.recv() => match order {
                 Some(Order::Say(text)) => match room.send(&text).await {
                     Ok(_on_this_disk) => Event::Kept(text),
@@ -134,12 +140,23 @@ async fn work(
                 None => break,
             },
         };
-        if events.send(event).await.is_err() {
-            break;
+        // The window may be gone, and what it ordered last is done all the same.
+        if let Err(SendError(Event::NotKept(text, why))) = events.send(event).await {
+            eprintln!("not kept, {why}: {text}");
         }
     }
+    commit(&inbox, &mut shown).await?;
     client.close().await;
     Ok(())
+}
+
+/// Notes how far the window came.
+async fn commit(inbox: &Inbox, shown: &mut watch::Receiver<Option<Delivery>>) -> Result<(), InboxError> {
+    let last = shown.borrow_and_update().clone();
+    match last {
+        Some(message) => inbox.commit(&message).await,
+        None => Ok(()),
+    }
 }
 
 fn read_keyboard(typed: &mpsc::Sender<Event>) {

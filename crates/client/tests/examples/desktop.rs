@@ -40,3 +40,28 @@ fn a_window_shows_what_is_so_and_keeps_what_is_typed_whoever_is_killed() {
         ["wendy: hello", "wendy: typed without a line", "ann: while you were away", "wendy: and typed while stopped"];
     assert_eq!(listener.heard(expected.len()), expected);
 }
+
+#[test]
+fn what_a_closed_window_did_not_show_is_shown_by_the_next_one() {
+    const LINES: usize = 400;
+    let world = World::with_server();
+    let mut window = world.example("desktop", &["wendy", "hall"]);
+    window.wait_for("[online]");
+    window.type_line("/quit");
+    window.wait_to_end();
+    let lines: Vec<String> = (1..=LINES).map(|line| format!("line {line}")).collect();
+    world.say("ann", "hall", &lines);
+
+    let mut shown: Vec<String> = Vec::new();
+    let mut windows = 0;
+    while shown.len() < LINES {
+        let mut window = world.example("desktop", &["wendy", "hall"]);
+        window.wait_for("ann: ");
+        window.type_line("/quit");
+        window.wait_to_end();
+        shown.extend(window.so_far().into_iter().filter(|line| line.starts_with("ann: ")));
+        windows += 1;
+    }
+    assert_eq!(shown, lines.iter().map(|line| format!("ann: {line}")).collect::<Vec<_>>());
+    eprintln!("{windows} windows showed {LINES} lines, each once");
+}
