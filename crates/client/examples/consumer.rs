@@ -37,8 +37,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::builder("books", server).open().await?;
     client.room("orders").enter().await?.stored().await?;
     println!("in the room");
-    // Should the server have been restored from a copy, `next` says so, and this ends: what was booked of a history
-    // that is gone is for a person to look at.
+    // Should the server have been restored from a copy, `next` says so, and this ends, at each start anew: what was
+    // booked of a history that is gone is for a person to look at. Who can undo it by program matches
+    // `InboxError::WentBack`, takes back what was booked behind its `to`, and calls `next` again, which goes on there.
     let mut feed = client.feed(place);
     loop {
         let message = feed.next().await?;

@@ -29,6 +29,8 @@ enum Event {
     Line(Status),
     /// Somebody said something.
     Arrived(Delivery),
+    /// What was said before is no longer so.
+    WentBack(String),
     /// What was said is safe on this disk; the server will have it.
     Kept(String),
     /// What was said is not: the text goes back to where it was typed.
@@ -82,6 +84,10 @@ fn show(mut happened: mpsc::Receiver<Event>, orders: &mpsc::Sender<Order>, drawn
                 drawn.send_replace(Some(message));
                 continue;
             }
+            Event::WentBack(what) => {
+                println!("* {what}");
+                continue;
+            }
             Event::Kept(text) => {
                 println!("kept: {text}");
                 continue;
@@ -127,7 +133,11 @@ async fn work(
     loop {
         let event = tokio::select! {
             line = status.changed() => Event::Line(line?),
-            message = inbox.next() => Event::Arrived(message?),
+            message = inbox.next() => match message {
+                Ok(message) => Event::Arrived(message),
+                Err(gone @ InboxError::WentBack { .. }) => Event::WentBack(gone.to_string()),
+                Err(error) => return Err(error.into()),
+            },
             Ok(()) = shown.changed() => { commit(&inbox, &mut shown).await?; continue }
             order = ordered.recv() => match order {
                 Some(Order::Say(text)) => match room.send(&text).await {

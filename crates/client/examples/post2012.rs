@@ -4,7 +4,7 @@
 use std::io::BufRead as _;
 use std::time::Duration;
 
-use steadfast::{Client, KernelLiveness, Message, Schedule, State, Status};
+use steadfast::{Client, InboxError, KernelLiveness, Message, Schedule, State, Status};
 use tokio::sync::mpsc;
 
 type Failure = Box<dyn std::error::Error>;
@@ -42,11 +42,15 @@ async fn main() -> Result<(), Failure> {
         tokio::select! {
             // Sck_MainError, Sck_MainDisconnect and the label that tells of them.
             changed = status.changed() => show_info(&changed?),
-            message = inbox.next() => {
-                let message = message?;
-                show_message(&message);
-                inbox.commit(&message).await?;
-            }
+            message = inbox.next() => match message {
+                Ok(message) => {
+                    show_message(&message);
+                    inbox.commit(&message).await?;
+                }
+                // Restored from a copy, the server has fewer messages than were shown; new ones follow.
+                Err(gone @ InboxError::WentBack { .. }) => println!("* {gone}"),
+                Err(error) => return Err(error.into()),
+            },
             line = typed.recv() => match line.as_deref() {
                 None | Some("/quit") => break,
                 Some(line) => obey(&client, line).await?,

@@ -241,13 +241,20 @@ impl Feed {
 /// ```no_run
 /// # fn print(_: &str) {}
 /// # async fn example(client: steadfast::Client) -> Result<(), steadfast::InboxError> {
+/// # use steadfast::InboxError;
 /// let mut inbox = client.inbox("printer").await?;
 /// loop {
-///     let message = inbox.next().await?;
-///     if let Some(text) = message.text() {
-///         print(text);
+///     match inbox.next().await {
+///         Ok(message) => {
+///             if let Some(text) = message.text() {
+///                 print(text);
+///             }
+///             inbox.commit(&message).await?;
+///         }
+///         // Not an end: the next call goes on behind the hole.
+///         Err(gone @ (InboxError::WentBack { .. } | InboxError::Dropped { .. })) => eprintln!("{gone}"),
+///         Err(error) => return Err(error),
 ///     }
-///     inbox.commit(&message).await?;
 /// }
 /// # }
 /// ```

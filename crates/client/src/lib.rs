@@ -21,7 +21,7 @@
 //! # A complete program
 //!
 //! ```no_run
-//! use steadfast::Client;
+//! use steadfast::{Client, InboxError};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,11 +35,17 @@
 //!     // Everything that comes, in order; after a crash it goes on behind what was committed.
 //!     let mut inbox = client.inbox("printer").await?;
 //!     for _ in 0..10 {
-//!         let message = inbox.next().await?;
-//!         if let Some(text) = message.text() {
-//!             println!("{}: {text}", message.author);
+//!         match inbox.next().await {
+//!             Ok(message) => {
+//!                 if let Some(text) = message.text() {
+//!                     println!("{}: {text}", message.author);
+//!                 }
+//!                 inbox.commit(&message).await?;
+//!             }
+//!             // The server was restored from a copy and has fewer messages; what is new comes with the next call.
+//!             Err(gone @ InboxError::WentBack { .. }) => eprintln!("{gone}"),
+//!             Err(error) => return Err(error.into()),
 //!         }
-//!         inbox.commit(&message).await?;
 //!     }
 //!
 //!     client.close().await;

@@ -15,7 +15,7 @@ fn quoted() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn what_the_page_names_of_the_library_is_in_its_surface() {
-    let types = ["Builder", "Client", "Inbox", "NotStored", "Room", "SendError", "Sent", "Status"];
+    let types = ["Builder", "Client", "Inbox", "InboxError", "NotStored", "Room", "SendError", "Sent", "Status"];
     let mut named = BTreeSet::new();
     for path in quoted() {
         let Some((of, member)) = path.split_once("::") else { continue };

@@ -56,6 +56,16 @@ impl World {
         self.server.take().expect("the server runs").kill();
     }
 
+    /// Copies the data of a server that does not run, or puts the copy back.
+    pub(crate) fn copy(&self, from: &str, to: &str) {
+        let (from, to) = (self.path(from), self.path(to));
+        if to.exists() {
+            std::fs::remove_dir_all(&to).expect("what was there can be removed");
+        }
+        let status = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("`cp` runs");
+        assert!(status.success(), "`cp` ended with {status}");
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -96,8 +106,13 @@ impl World {
 
     /// Somebody who hears all that is said in a room, over any kill of the server.
     pub(crate) fn listener(&self, room: &str) -> Listener {
+        self.listener_as("listener", room)
+    }
+
+    /// As [`listener`](Self::listener), by another account: one that was not told yet what a server has forgotten.
+    pub(crate) fn listener_as(&self, account: &str, room: &str) -> Listener {
         let arguments = ["tail", "--room", room, "--from-start", "--follow", "--json", "--reconnect-pause", "500ms"];
-        Listener(self.steadfast("listener", &arguments))
+        Listener(self.steadfast(account, &arguments))
     }
 }
 
