@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let client = Client::builder("books", server).open().await?;
-    client.room("orders").enter().await?.stored().await?;
+    let orders = client.room("orders").enter().await?.stored().await?.room;
     println!("in the room");
     // Should the server have been restored from a copy, `next` says so, and this ends, at each start anew: what was
     // booked of a history that is gone is for a person to look at. Who can undo it by program matches
@@ -44,7 +44,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         let message = feed.next().await?;
         let transaction = books.transaction()?;
-        if let Some(amount) = message.text().and_then(|text| text.parse().ok()) {
+        // A feed has all rooms of its account in it, and a number that somebody says elsewhere is no order.
+        let text = message.text().filter(|_| orders == Some(message.room));
+        if let Some(amount) = text.and_then(|text| text.parse().ok()) {
             book(&transaction, &message.author, amount)?;
             println!("booked {amount}, not committed");
             if let Some(pause) = pause {

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7400".to_owned());
     let client = Client::builder("echo", &server).open().await?;
     let room = client.room("echo");
-    room.enter().await?.stored().await?;
+    let mut here = room.enter().await?.stored().await?.room;
     println!("in the room");
     let mut inbox = client.inbox("answered").await?;
     loop {
@@ -18,11 +18,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             // The server was restored from a copy: what came after that is gone, and this goes on with what is new.
             Err(gone @ InboxError::WentBack { .. }) => {
                 eprintln!("{gone}");
+                here = room.enter().await?.stored().await?.room;
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        if let Some(text) = message.text().filter(|_| message.author != "echo") {
+        // An inbox has all rooms of its account in it: what is said to this one alone is not for all.
+        let is_asked = here == Some(message.room) && message.author != "echo";
+        if let Some(text) = message.text().filter(|_| is_asked) {
             // Killed before the commit it sees this message again, and answers under the same key: that is stored once.
             let answer = Draft::text(text).key(message.id.to_string(), 0);
             drop(room.send(answer).await?);

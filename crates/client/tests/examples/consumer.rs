@@ -12,6 +12,8 @@ fn orders_are_booked_once_though_the_program_is_killed_between_effect_and_commit
     let start = |world: &World, pause_ms: &str| world.example("consumer", &[&database, pause_ms]);
     let mut first = start(&world, "0");
     first.wait_for("in the room");
+    // A number, and no order.
+    world.whisper("eve", "books", "5");
     world.say("ann", "orders", &["1".to_owned()]);
     first.wait_for("booked 1, not committed");
     first.kill();

@@ -11,6 +11,8 @@ fn everything_said_is_echoed_once_whoever_is_killed() {
     for round in 0..ROUNDS {
         let mut echo = world.example("echo", &[]);
         echo.wait_for("in the room");
+        // Not for all to hear.
+        world.whisper("eve", "echo", "secret");
         let lines: Vec<String> = (0..LINES).map(|line| format!("line {round}.{line}")).collect();
         world.say("ann", "echo", &lines);
         expected.extend(lines.iter().map(|line| format!("echo: {line}")));

@@ -7,6 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use steadfast::Client;
+use steadfast_net::clock::{BootClock, BootTimer};
+
 /// What takes a moment has taken far too long after this: three times what a loaded machine needs.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
@@ -102,6 +105,20 @@ impl World {
         let mut send = self.steadfast(account, &["send", "--room", room]);
         lines.iter().for_each(|line| send.type_line(line));
         send.wait_to_end();
+    }
+
+    /// Says a line to an account alone, and returns when it is on the server's disk.
+    pub(crate) fn whisper(&self, account: &str, to: &str, line: &str) {
+        let builder = Client::builder(account, &self.address).profile(self.path(account));
+        let whispered = async {
+            let client = builder.open().await.expect("its profile opens");
+            let sent = client.direct(to).send(line).await.expect("it is queued");
+            let mut timer = BootTimer::new().expect("a timer");
+            let stored = timer.within(BootClock::now() + SOON, sent.stored()).await;
+            stored.expect("it is stored soon").expect("it is stored");
+            client.close().await;
+        };
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(whispered);
     }
 
     /// Somebody who hears all that is said in a room, over any kill of the server.
