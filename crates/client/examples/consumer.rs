@@ -1,4 +1,5 @@
-//! Books every order exactly once, end to end: `cargo run --example consumer -- HOST:PORT DATABASE [PAUSE_MS]`.
+//! Books every order exactly once, end to end:
+//! `cargo run -p steadfast --example consumer -- HOST:PORT DATABASE [PAUSE_MS]`.
 //!
 //! Its place is committed in the same transaction of its own database as what it did with the message. Killed at any
 //! moment it has done both or neither, and goes on behind its place. (The pause stands between the two, for whoever

@@ -1,5 +1,5 @@
-//! The shape of a program with a window: `cargo run --example desktop -- HOST:PORT NAME ROOM`. The window here is the
-//! terminal: what is typed are the user's events, what is printed is what would be drawn.
+//! The shape of a program with a window: `cargo run -p steadfast --example desktop -- HOST:PORT NAME ROOM`. The window
+//! here is the terminal: what is typed are the user's events, what is printed is what would be drawn.
 //!
 //! The window's loop owns its thread and waits for one thing only, the next event; it never waits for a network or a
 //! disk. All that may wait is in one task beside it, and bounded queues lie between: orders there, events back. What it

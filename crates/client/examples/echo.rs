@@ -1,4 +1,4 @@
-//! Says again what is said in the room "echo": `cargo run --example echo [HOST:PORT]`.
+//! Says again what is said in the room "echo": `cargo run -p steadfast --example echo [HOST:PORT]`.
 //!
 //! Kill it, kill the server, cut the line: every message is answered, and none twice.
 

@@ -1,5 +1,6 @@
-//! The chat client of a post of 2012 on dropped sockets, made again: `cargo run --example post2012 -- HOST:PORT NAME`.
-//! What its author wrote by hand are settings here; the names in the comments are his.
+//! The chat client of a blog post of 2012 on dropped sockets, with this library:
+//! `cargo run -p steadfast --example post2012 -- HOST:PORT NAME`. What is written by hand there are settings here; the
+//! names in the comments are those of that client.
 
 use std::io::BufRead as _;
 use std::time::Duration;
@@ -23,7 +24,7 @@ async fn main() -> Result<(), Failure> {
         // the end; here silence alone tells, after 3 s while an answer is due and 15 s on an idle line.
         .active_bound(Duration::from_secs(3))
         .idle_bound(Duration::from_secs(15))
-        // ReConnectServer: nMax = 6 tries, delay(2000) for each, delay(1000) between; Timer_ReConnect: the next round.
+        // ReConnectServer: nMax = 6 tries of at most 2 s, and 1 s between; Timer_ReConnect: the next round.
         .schedule(Schedule::Rounds { tries: 6, pause: Duration::from_secs(1), round_pause: Duration::from_secs(5) })
         .connect_timeout(Duration::from_secs(2))
         // lAskForReConnect and lAutoLogon: switches, also while it runs.
@@ -79,18 +80,18 @@ async fn obey(client: &Client, line: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// showInfo: what happens to the line, in his words.
+/// showInfo: a line for each thing that happens to the line.
 fn show_info(status: &Status) {
     let why = status.cause.as_ref().map(ToString::to_string).unwrap_or_default();
-    let of = status.tries_max.map(|max| format!("/{max}")).unwrap_or_default();
+    let of = status.tries_max.map(|max| format!(" of {max}")).unwrap_or_default();
     match status.state {
         State::Online => {
-            println!("connected to the server; TCP_KeepAlive: {}", status.kernel.as_deref().unwrap_or("-"));
+            println!("the line is up; keepalive of the kernel: {}", status.kernel.as_deref().unwrap_or("-"));
         }
-        State::Connecting => println!("* trying to reconnect [{}{of}] …", status.try_number),
+        State::Connecting => println!("calling the server, try {}{of}", status.try_number),
         State::Offline if status.asks_login => println!("the line is back: /logon to log in"),
-        State::Offline => println!("disconnected ({why}), try [{}{of}] follows", status.try_number),
-        State::Stopped => println!("disconnected ({why}), and no reconnecting"),
+        State::Offline => println!("no line ({why}): try {}{of} is next", status.try_number),
+        State::Stopped => println!("no line ({why}), and nobody calls: /reconnect on"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A sensor far out: it measures, keeps for hours what it measured while there is no line, and sends it when there is
-//! one: `cargo run --example sensor -- HOST:PORT NAME [FILE] [EVERY_MS] [WAITING_MAX]`. It reads FILE (default:
-//! `/proc/loadavg`) for a measurement.
+//! one: `cargo run -p steadfast --example sensor -- HOST:PORT NAME [FILE] [EVERY_MS] [WAITING_MAX]`. It reads FILE
+//! (default: `/proc/loadavg`) for a measurement.
 //!
 //! A reading that it printed is on the disk, and no kill of anybody loses it or doubles it. What waits is bounded: with
 //! WAITING_MAX readings in the outbox newer ones are left out, and the next that finds room says how many.

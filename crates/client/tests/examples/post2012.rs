@@ -5,18 +5,18 @@ fn the_client_of_the_post_counts_its_tries_and_asks_for_what_it_missed() {
     let mut world = World::with_server();
     let listener = world.listener("post2012");
     let mut client = world.example("post2012", &["li"]);
-    client.wait_for("connected to the server; TCP_KeepAlive: ");
+    client.wait_for("the line is up; keepalive of the kernel: ");
     client.type_line("hello");
     client.wait_for("li: hello");
 
     world.kill_server();
-    client.wait_for("disconnected (");
-    client.wait_for("* trying to reconnect [2/6]");
+    client.wait_for("no line (");
+    client.wait_for("calling the server, try 2 of 6");
     client.type_line("typed without a line");
     client.wait_for("kept: typed without a line");
     let seen = client.so_far().len();
     world.start_server();
-    client.wait_for_after("connected to the server", seen);
+    client.wait_for_after("the line is up", seen);
     client.wait_for("li: typed without a line");
 
     // He is away, and asks for what he missed.
@@ -31,11 +31,11 @@ fn the_client_of_the_post_counts_its_tries_and_asks_for_what_it_missed() {
     // His switch.
     client.type_line("/reconnect off");
     world.kill_server();
-    client.wait_for("and no reconnecting");
+    client.wait_for("and nobody calls");
     let seen = client.so_far().len();
     world.start_server();
     client.type_line("/reconnect on");
-    client.wait_for_after("connected to the server", seen);
+    client.wait_for_after("the line is up", seen);
     client.type_line("/quit");
     client.wait_to_end();
     assert_eq!(listener.heard(52).len(), 52);
