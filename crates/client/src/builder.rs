@@ -29,7 +29,8 @@ const COMMANDS_MAX: usize = 256;
 
 /// What a client is opened with; made by [`Client::builder`]. Every setting has a default that is right for most.
 ///
-/// ```no_run
+#[cfg_attr(feature = "durable", doc = "```no_run")]
+#[cfg_attr(not(feature = "durable"), doc = "```ignore")]
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
 /// use steadfast::Client;

@@ -117,7 +117,7 @@ impl Client {
     /// Not cancel-safe in one respect: dropping the future does not tell whether it was queued.
     ///
     /// # Errors
-    /// Nothing was queued.
+    /// Nothing was queued, but for the exception that [`SendError`] names.
     pub async fn create_private(&self, name: &str) -> Result<(Room, Sent), SendError> {
         let sent = self.queue_one(NewBody::CreatePrivate { name: name.to_owned() }).await?;
         // A room's id is that of the operation that made it.

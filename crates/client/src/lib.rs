@@ -61,7 +61,8 @@
 //! this device keeps its outbox, its messages and its place. Opening does not wait for the server, and nothing but a
 //! question to the server ever does: a program works the same offline. This example runs without any server:
 //!
-//! ```
+#![cfg_attr(feature = "durable", doc = "```")]
+#![cfg_attr(not(feature = "durable"), doc = "```ignore")]
 //! use steadfast::{Client, State};
 //!
 //! # #[tokio::main]
@@ -130,7 +131,11 @@
 //! resumed where it was. What a person may want to see and decide is here: [`Client::status`] with its
 //! [cause](Status::cause) in plain words and the next try, [`Client::try_now`], [`Client::stop`], [`Client::resume`],
 //! [`Client::set_reconnect`], [`Client::set_auto_login`]; and [`Client::flights`], which remembers what happened to the
-//! last lines. A program that shows how another one is doing looks at its profile: [`Builder::observe`].
+//! last lines.
+#![cfg_attr(
+    feature = "durable",
+    doc = "A program that shows how another one is doing looks at its profile: [`Builder::observe`]."
+)]
 //!
 //! ```no_run
 //! # async fn example(client: steadfast::Client) -> Result<(), steadfast::Closed> {

@@ -99,7 +99,8 @@ impl Room {
     /// [key](Draft::key) lets it be sent again without doubt.
     ///
     /// # Errors
-    /// Nothing was queued. [`SendError::Full`] passes once the server has taken some of what waits.
+    /// Nothing was queued, but for the one exception that [`SendError`] names: a disk that failed. [`SendError::Full`]
+    /// passes once the server has taken some of what waits.
     pub async fn send(&self, message: impl Into<Draft>) -> Result<Sent, SendError> {
         let mut sent = self.send_all([message]).await?;
         sent.pop().ok_or_else(|| SendError::System("nothing was queued".to_owned()))
@@ -112,7 +113,7 @@ impl Room {
     /// none.
     ///
     /// # Errors
-    /// As of [`send`](Self::send); none was queued.
+    /// As of [`send`](Self::send): none was queued, with the same exception, and then all of them or none.
     pub async fn send_all<D: Into<Draft>>(
         &self,
         messages: impl IntoIterator<Item = D>,
@@ -134,8 +135,8 @@ impl Room {
     /// harm.
     ///
     /// # Errors
-    /// Nothing was queued; [`SendError::NotInRoom`] if this is not a room that can be entered: a private one, which
-    /// members [add](Self::add) others to.
+    /// Nothing was queued, but for the exception that [`SendError`] names; [`SendError::NotInRoom`] if this is not a
+    /// room that can be entered: a private one, which members [add](Self::add) others to.
     pub async fn enter(&self) -> Result<Sent, SendError> {
         let body = match &self.named {
             Named::Public(name) => NewBody::Enter { name: name.clone() },
@@ -158,7 +159,8 @@ impl Room {
     /// harm.
     ///
     /// # Errors
-    /// Nothing was queued; [`SendError::NotInRoom`] if this device is not in the room, nor on its way into it.
+    /// Nothing was queued, but for the exception that [`SendError`] names; [`SendError::NotInRoom`] if this device is
+    /// not in the room, nor on its way into it.
     pub async fn leave(&self) -> Result<Sent, SendError> {
         self.client.queue_one(NewBody::Leave { room: self.named.target() }).await
     }
