@@ -43,10 +43,15 @@ pub(super) struct People {
     typing: BTreeMap<AccountId, Typing>,
     watching: BTreeMap<ReaderId, Watching>,
     watchers: BTreeMap<RoomId, BTreeSet<ReaderId>>,
-    /// Accounts that changed and that no tick has looked after.
-    changed: BTreeSet<AccountId>,
+    /// Accounts that changed and that no tick has looked after; each in the rooms whose last entry is beyond a position:
+    /// an acknowledgement says nothing new where all was acknowledged before.
+    changed: BTreeMap<AccountId, u64>,
     /// Those of them that are being looked after, over as many ticks as it takes.
-    settling: BTreeSet<AccountId>,
+    settling: BTreeMap<AccountId, u64>,
+    /// Who began or stopped typing, and where: it concerns no other room.
+    typed: BTreeSet<(RoomId, AccountId)>,
+    /// Watched rooms that have become too large to be told of.
+    silent: BTreeSet<RoomId>,
     /// Readers that have had what they may have until the next tick, and want more.
     unfinished: BTreeSet<ReaderId>,
 }
@@ -87,10 +92,42 @@ struct Watched {
 }
 
 impl People {
-    /// The account's readers, acknowledgements, typing or rooms changed.
+    /// The account's readers or rooms changed.
     pub(super) fn touch(&mut self, account: AccountId) {
+        self.touch_beyond(account, 0);
+    }
+
+    /// Something of the account changed in the rooms whose last entry is beyond this position.
+    fn touch_beyond(&mut self, account: AccountId, position: u64) {
         if !self.watching.is_empty() {
-            self.changed.insert(account);
+            let beyond = self.changed.entry(account).or_insert(position);
+            *beyond = position.min(*beyond);
+        }
+    }
+
+    /// The account began or stopped typing there.
+    fn touch_in(&mut self, room: RoomId, account: AccountId) {
+        if !self.watching.is_empty() {
+            self.typed.insert((room, account));
+        }
+    }
+
+    /// Something of an account changed that this room's watchers are to be told.
+    fn mark(&mut self, room: RoomId, members: u32, woken: &mut BTreeSet<ReaderId>) {
+        let Some(readers) = self.watchers.get(&room) else { return };
+        let is_silent = members > SIGNALLED_MEMBERS_MAX;
+        if is_silent && !self.silent.insert(room) {
+            return;
+        }
+        if !is_silent {
+            self.silent.remove(&room);
+        }
+        for &id in readers {
+            let rooms = self.watching.get_mut(&id).map(|watching| watching.rooms.iter_mut());
+            if let Some(watched) = rooms.into_iter().flatten().find(|watched| watched.room == room) {
+                watched.marked = self.tick;
+                woken.insert(id);
+            }
         }
     }
 
@@ -114,6 +151,7 @@ impl People {
                 readers.remove(&id);
                 if readers.is_empty() {
                     self.watchers.remove(&gone.room);
+                    self.silent.remove(&gone.room);
                 }
             }
         }
@@ -131,6 +169,7 @@ impl People {
         if self.watching.is_empty() {
             self.changed.clear();
             self.settling.clear();
+            self.typed.clear();
         }
     }
 }
@@ -139,12 +178,15 @@ impl Hub {
     /// The reader's device has stored everything for it up to here.
     pub(super) fn acknowledge(&mut self, id: ReaderId, position: u64) {
         let position = position.min(self.state.head);
-        if let Some(reader) = self.readers.get_mut(id)
+        if let Some(reader) = self.readers.get(id)
             && position > reader.acknowledged
         {
-            reader.acknowledged = position;
             let account = reader.account;
-            self.people.touch(account);
+            let before = if self.people.watching.is_empty() { 0 } else { self.delivered(account) };
+            if let Some(reader) = self.readers.get_mut(id) {
+                reader.acknowledged = position;
+            }
+            self.people.touch_beyond(account, before);
         }
     }
 
@@ -166,7 +208,7 @@ impl Hub {
         let recently = |typing: &Typing| now < typing.said_at + TYPING_PAUSE;
         if self.tells_signals(account, room) && !self.people.typing.get(&account).is_some_and(recently) {
             self.people.typing.insert(account, Typing { room, said_at: now, stopped: false });
-            self.people.touch(account);
+            self.people.touch_in(room, account);
         }
     }
 
@@ -179,33 +221,36 @@ impl Hub {
             && *room == typing.room.0
         {
             typing.stopped = true;
-            self.people.touch(account);
+            let room = typing.room;
+            self.people.touch_in(room, account);
         }
     }
 
     /// To be called every [`PEOPLE_TICK`] while somebody watches.
     pub fn tick_people(&mut self) -> PeopleTick {
-        let People { tick, persons, watching, watchers, changed, settling, unfinished, .. } = &mut self.people;
-        *tick += 1;
-        let mut woken = std::mem::take(unfinished);
-        if settling.is_empty() {
-            *settling = std::mem::take(changed);
+        let (people, state) = (&mut self.people, &self.state);
+        people.tick += 1;
+        let mut woken = std::mem::take(&mut people.unfinished);
+        if people.settling.is_empty() {
+            people.settling = std::mem::take(&mut people.changed);
         }
-        for account in std::iter::from_fn(|| settling.pop_first()).take(ACCOUNTS_PER_TICK) {
-            persons.entry(account).or_default().changed_at = *tick;
-            for (room, _, membership) in self.state.rooms_of(account) {
-                let Some(readers) = watchers.get(&room).filter(|_| membership.is_open()) else { continue };
-                for &id in readers {
-                    let rooms = watching.get_mut(&id).map(|watching| watching.rooms.iter_mut());
-                    if let Some(watched) = rooms.into_iter().flatten().find(|watched| watched.room == room) {
-                        watched.marked = *tick;
-                        woken.insert(id);
-                    }
+        for _ in 0..ACCOUNTS_PER_TICK {
+            let Some((account, beyond)) = people.settling.pop_first() else { break };
+            people.persons.entry(account).or_default().changed_at = people.tick;
+            for (id, room, membership) in state.rooms_of(account) {
+                if membership.is_open() && room.head_position > beyond {
+                    people.mark(id, state.member_count(id), &mut woken);
                 }
             }
         }
+        for (room, account) in std::mem::take(&mut people.typed) {
+            if state.is_member(account, room) {
+                people.persons.entry(account).or_default().changed_at = people.tick;
+                people.mark(room, state.member_count(room), &mut woken);
+            }
+        }
         for id in &woken {
-            if let Some(watching) = watching.get_mut(id) {
+            if let Some(watching) = people.watching.get_mut(id) {
                 watching.allowed = SIGNALS_PER_TICK;
             }
         }
@@ -247,13 +292,15 @@ impl Hub {
         }
     }
 
-    /// How it is with a member.
-    pub(super) fn member(&self, account: AccountId) -> Member {
+    /// How it is with a member, as somebody in this room may know it: what lies behind the room's last entry is no
+    /// concern of the room's.
+    pub(super) fn member(&self, room: RoomId, account: AccountId) -> Member {
+        let last = self.state.room(room).map_or(0, |room| room.head_position);
         Member {
             account: account.0,
             name: self.state.account(account).map(|account| account.name.clone()).unwrap_or_default(),
             online: self.readers.of(account).next().is_some(),
-            delivered: self.delivered(account),
+            delivered: self.delivered(account).min(last),
         }
     }
 
@@ -264,7 +311,7 @@ impl Hub {
     }
 
     fn signal(&self, now: Instant, room: RoomId, account: AccountId) -> Signal {
-        let Member { account: id, name, online, delivered } = self.member(account);
+        let Member { account: id, name, online, delivered } = self.member(room, account);
         let typing = self.people.typing.get(&account).filter(|typing| typing.room == room && !typing.stopped);
         let typing = typing.map_or(Duration::ZERO, |typing| (typing.said_at + TYPING_LASTS).since(now));
         Signal {

@@ -33,8 +33,10 @@ impl CatchUp {
             if let Some(&Some(last)) = known.rooms.get(&room)
                 && head.room_sequence > last
             {
-                self.total += head.room_sequence - last;
-                self.rooms.insert(room, (last, head.room_sequence));
+                // A peer may list a room twice, and say any number.
+                if self.rooms.insert(room, (last, head.room_sequence)).is_none() {
+                    self.total = self.total.saturating_add(head.room_sequence - last);
+                }
             }
         }
     }
@@ -46,10 +48,10 @@ impl CatchUp {
         if !ends && entry.room_sequence < *head {
             let came = entry.room_sequence.max(*last) - *last;
             *last += came;
-            self.reached += came;
+            self.reached = self.reached.saturating_add(came);
             return;
         }
-        self.reached += *head - *last;
+        self.reached = self.reached.saturating_add(*head - *last);
         self.rooms.remove(&room);
     }
 

@@ -136,6 +136,15 @@ impl People {
         let (account, left) = match &entry.what {
             Some(What::Left(left)) => (AccountId(left.account), true),
             Some(What::Message(_)) => (AccountId(entry.account), false),
+            // No signal will follow: what was told would stay as it is for ever.
+            Some(What::Joined(joined)) => {
+                let is_known = people.contains_key(&AccountId(joined.account));
+                if !is_known && people.len() == PEOPLE_PER_ROOM_MAX {
+                    people.clear();
+                    self.settle();
+                }
+                return;
+            }
             _ => return,
         };
         if left && account == own {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use steadfast_proto::features;
 use steadfast_proto::hub::Connection;
+use steadfast_proto::ids::RoomId;
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, MembersPage, RequestError, RoomsPage, Signal, frame::Kind, op::Body};
 
@@ -219,6 +220,7 @@ fn a_busy_room_keeps_no_quiet_one_from_being_told() {
     let mut ticks_without = 0;
     for sequence in 2..40 {
         // Everybody in the busy room has something new with every tick, and so has bob in the quiet one.
+        scene.op(1, sequence + 1, send(quiet, 9));
         let position = scene.op(99, sequence, send(busy, 9)).position;
         all_acknowledge(&mut scene, &mut everybody, position);
         scene.hub.tick_people();
@@ -227,6 +229,47 @@ fn a_busy_room_keeps_no_quiet_one_from_being_told() {
         ticks_without = if told.iter().any(|signal| signal.room == quiet) { 0 } else { ticks_without + 1 };
         assert!(ticks_without < 8, "the quiet room starves");
     }
+}
+
+#[test]
+fn what_is_acknowledged_typed_and_sent_elsewhere_wakes_nobody_in_a_room() {
+    let (mut scene, room) = Scene::crowd(2, "lobby");
+    let elsewhere = scene.op(1, 2, enter("elsewhere")).room;
+    let (mut ann, mut bob) = (scene.connect(0), scene.connect(1));
+    watch(&mut scene, &mut ann, vec![room]);
+    told_in_the_end(&mut scene, &mut ann);
+    let position = scene.op(1, 3, send(elsewhere, 9)).position;
+    say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position, stream_bytes: 0 }));
+    scene.hub.tick_people();
+    told_in_the_end(&mut scene, &mut ann);
+    let position = scene.op(1, 4, send(elsewhere, 9)).position;
+    say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position, stream_bytes: 0 }));
+    say(&mut scene, &mut bob, START, types_in(elsewhere));
+    assert_eq!(scene.hub.tick_people().woken, []);
+    let position = scene.op(1, 5, send(room, 9)).position;
+    say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position, stream_bytes: 0 }));
+    assert_eq!(scene.hub.tick_people().woken.len(), 1);
+}
+
+#[test]
+fn a_room_that_is_too_large_to_be_told_of_wakes_nobody_and_is_told_anew_when_it_has_shrunk() {
+    let (mut scene, room) = Scene::crowd(100, "lobby");
+    let mut ann = scene.connect(0);
+    watch(&mut scene, &mut ann, vec![room]);
+    told_in_the_end(&mut scene, &mut ann);
+    scene.sign_up(100);
+    scene.op(100, 1, enter("lobby"));
+    scene.hub.tick_people();
+    told_in_the_end(&mut scene, &mut ann);
+    let mut bob = scene.connect(1);
+    let position = scene.op(99, 2, send(room, 9)).position;
+    say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position, stream_bytes: 0 }));
+    assert_eq!(scene.hub.tick_people().woken, []);
+    scene.op(100, 2, Body::Leave(wire::Leave { room: the_room(room) }));
+    let position = scene.op(99, 3, send(room, 9)).position;
+    say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position, stream_bytes: 0 }));
+    let told = told_in_the_end(&mut scene, &mut ann);
+    assert_eq!(told.len(), 100);
 }
 
 #[test]
@@ -319,7 +362,9 @@ fn an_acknowledgement_beyond_the_log_delivers_nothing_beyond_it() {
     say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position: u64::MAX, stream_bytes: 0 }));
     let told = told_in_the_end(&mut scene, &mut ann);
     let bobs = told.iter().rfind(|signal| signal.name == "bob").expect("bob is told");
-    assert_eq!(bobs.delivered, scene_head(&scene));
+    let last = scene.hub.state().room(RoomId(room)).expect("it is there").head_position;
+    assert!(last < scene_head(&scene), "the log goes on in other rooms");
+    assert_eq!(bobs.delivered, last, "of them nothing is told");
 }
 
 #[test]

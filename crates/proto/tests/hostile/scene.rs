@@ -40,7 +40,7 @@ impl Scene {
         (scene, room)
     }
 
-    fn sign_up(&mut self, person: usize) {
+    pub(crate) fn sign_up(&mut self, person: usize) {
         let (name, device_id, account) = (name(person), device(person), account(person));
         let sign_up = SignUp { name, device_id, secret_hash: [1; 32], account };
         self.batch(|draft| draft.sign_up(&sign_up)).expect("nobody has this name");

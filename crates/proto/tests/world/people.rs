@@ -369,12 +369,13 @@ fn whatever_happens_to_lines_and_processes_in_the_end_each_watcher_knows_how_it_
         world.run_for(TYPING + Duration::from_secs(2));
         let state = world.server.hub.as_ref().expect("the server runs").state();
         let is_member = |client: usize| state.is_member(account(&world, client), room);
+        let last = state.room(room).expect("it is there").head_position;
         for &by in &clients {
             for &client in &clients {
                 let person = seen(&world, by, room, client);
                 assert_eq!(person.is_some(), is_member(by) && is_member(client), "{by} of {client}");
                 let Some(person) = person else { continue };
-                let position = world.clients[client].profile.position();
+                let position = world.clients[client].profile.position().min(last);
                 let told = (person.name.as_str(), person.online, person.typing_until, person.delivered);
                 assert_eq!(told, (NAMES[client], true, None, position), "{by} of {client}");
             }

@@ -5,7 +5,7 @@ use crate::hub::{Hub, ReaderId};
 use crate::ids::{AccountId, RoomId};
 use crate::names;
 use crate::time::Instant;
-use crate::wire::{self, MembersPage, PublicRoom, RequestError, RoomKind, RoomsPage, frame::Kind};
+use crate::wire::{self, Member, MembersPage, PublicRoom, RequestError, RoomKind, RoomsPage, frame::Kind};
 
 /// Members of one page, and rooms of one: with the longest names less than 64 KiB.
 const PEOPLE_PER_PAGE: usize = 500;
@@ -21,7 +21,8 @@ impl Connection {
             return self.fail_request(asked.number, RequestError::NoSuchRoom, "there is no such room");
         }
         if self.may_have_page(asked.number) {
-            self.push_page(Kind::MembersPage(members_page(asked, hub)));
+            let is_member = state.is_member(self.account, room);
+            self.push_page(Kind::MembersPage(members_page(asked, is_member, hub)));
         }
     }
 
@@ -65,7 +66,8 @@ impl Connection {
     }
 }
 
-fn members_page(asked: &wire::Members, hub: &Hub) -> MembersPage {
+/// Who is no member of a public room hears who is in it, not who is there and how far each has read.
+fn members_page(asked: &wire::Members, is_member: bool, hub: &Hub) -> MembersPage {
     let (room, state) = (RoomId(asked.room), hub.state());
     let (number, as_of, total) = (asked.number, state.head(), state.member_count(room));
     let mut page = MembersPage { number, room: asked.room, as_of, total, ..MembersPage::default() };
@@ -76,7 +78,11 @@ fn members_page(asked: &wire::Members, hub: &Hub) -> MembersPage {
         }
         page.next_after = account.0;
         if membership.is_open() {
-            page.members.push(hub.member(account));
+            let mut member = hub.member(room, account);
+            if !is_member {
+                member = Member { online: false, delivered: 0, ..member };
+            }
+            page.members.push(member);
         }
     }
     page.next_after = 0;
