@@ -244,9 +244,17 @@ impl Client {
         Changes::new(self.0.changed.clone())
     }
 
-    /// What a person should hear of, from the opening of this client on.
+    /// What a person should hear of, from the opening of this client on. What arose before, while another process drove
+    /// the line or behind a crash, is given by [`notices_after`](Self::notices_after).
     pub fn notices(&self) -> Notices {
-        Notices::new(self.0.reader.clone(), self.0.changed.clone(), self.0.notices_before)
+        self.notices_after(self.0.notices_before)
+    }
+
+    /// What a person should hear of, behind the notice of this number: for who keeps the number of the last one that
+    /// was shown, so that none is missed, whichever process was there when it arose. 0: from the first that is kept, of
+    /// the last 10,000.
+    pub fn notices_after(&self, number: u64) -> Notices {
+        Notices::new(self.0.reader.clone(), self.0.changed.clone(), number)
     }
 
     /// Waits until everything that the server has by now for this account is stored here, over any drop.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Client, InboxError, NotStored, Place, Refusal, RoomKind, SendError};
+use steadfast::{Client, InboxError, NotStored, NoticeKind, Place, Refusal, RoomKind, SendError};
 use steadfast_net::clock::{BootClock, BootTimer};
 
 use crate::rig::{ROOM, SOON, Server, World, copy_directory, lines_of, pause, wait_until};
@@ -216,6 +216,15 @@ fn conversations_and_private_rooms_are_made_offline_and_a_refusal_gives_its_text
         assert!(!plans_of_bob.member);
         ann.close().await;
         bob.close().await;
+
+        // Whoever was not there to be told is told later.
+        let ann = open(&world, "ann", "ann", &server).await;
+        let notices = soon("the notice", ann.notices_after(0).next()).await.expect("read");
+        let kinds: Vec<NoticeKind> = notices.iter().map(|notice| notice.kind).collect();
+        assert!(kinds.contains(&NoticeKind::Refused { operation: refused.id }), "{kinds:?}");
+        let shown = notices.last().map_or(0, |notice| notice.number);
+        assert!(begin(ann.notices_after(shown).next()).await.is_none(), "it was shown");
+        ann.close().await;
     });
 }
 
