@@ -93,3 +93,13 @@ impl Driving {
         told
     }
 }
+
+/// However the task ends, a status that is shown on is true: there is no line.
+impl Drop for Driving {
+    fn drop(&mut self) {
+        let shown = self.status.borrow().clone();
+        if !shown.is_stopped() && !shown.is_last_word() {
+            self.show(shown.ended(std::thread::panicking()));
+        }
+    }
+}

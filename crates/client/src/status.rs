@@ -244,6 +244,17 @@ impl Status {
         Self { cause: Some(Cause::new(CauseKind::HolderSilent, text)), process: holder.unwrap_or(0), ..Self::offline() }
     }
 
+    /// After this one: the client was closed, or its task broke.
+    pub(crate) fn ended(&self, broken: bool) -> Self {
+        let cause = if broken {
+            Cause::new(CauseKind::LocalFault, "the client's task ended by a fault of its own".to_owned())
+        } else {
+            Cause::of(&session::Cause::StoppedByUser)
+        };
+        let (reconnect, auto_login) = (self.reconnect, self.auto_login);
+        Self { cause: Some(cause), process: std::process::id(), reconnect, auto_login, ..Self::offline() }
+    }
+
     /// What happened, for a program to decide on; none while there is no cause.
     pub fn cause_kind(&self) -> Option<CauseKind> {
         self.cause.as_ref().map(Cause::kind)
@@ -271,7 +282,6 @@ impl Status {
     }
 
     /// Whether a process said it as it ended: then it tells of that process, not of what the user wants.
-    #[cfg(feature = "durable")]
     pub(crate) fn is_last_word(&self) -> bool {
         self.state == State::Offline && self.cause_kind() == Some(CauseKind::StoppedByUser)
     }

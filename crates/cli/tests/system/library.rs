@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Client, InboxError, NotStored, NoticeKind, Place, Refusal, RoomKind, SendError};
+use steadfast::{CauseKind, Client, InboxError, NotStored, NoticeKind, Place, Refusal, RoomKind, SendError};
 use steadfast_net::clock::{BootClock, BootTimer};
 
 use crate::rig::{ROOM, SOON, Server, World, copy_directory, lines_of, pause, wait_until};
@@ -288,8 +288,11 @@ fn a_client_that_is_gone_leaves_no_thread_and_what_watched_it_hears_of_the_end()
 
         // Closed by one handle, it is closed for all.
         let client = open(&world, "ann", "ann", &server).await;
-        let (other, room) = (client.clone(), client.room(ROOM));
+        let (other, room, mut status) = (client.clone(), client.room(ROOM), client.status());
+        soon("online", status.until(steadfast::Status::is_online)).await.expect("open");
         soon("closed", client.close()).await;
+        let last = other.status().now();
+        assert_eq!((last.is_online(), last.cause_kind()), (false, Some(CauseKind::StoppedByUser)), "{last:?}");
         assert_eq!(profile_threads(), 0, "it was waited for");
         assert!(matches!(room.send("late").await, Err(SendError::Closed(_))));
         assert!(other.try_now().await.is_err());
