@@ -112,6 +112,13 @@ pub enum InboxError {
         /// Why not.
         error: NameError,
     },
+    /// The caller's: what was to be committed lies beyond all that this inbox gave; another inbox or feed gave it, or
+    /// one of another profile. Commit what this value's own `next` returned; [`Inbox::skip_to`] passes over entries.
+    #[error("position {position} can't be committed here: this inbox has not come so far")]
+    NotGiven {
+        /// The entry's.
+        position: u64,
+    },
     /// The profile can't be read or written.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -126,14 +133,20 @@ impl InboxError {
         match self {
             Self::WentBack { .. } | Self::Dropped { .. } => true,
             Self::Profile(error) => error.is_passing(),
-            Self::InUse { .. } | Self::NameInvalid { .. } | Self::Closed(_) => false,
+            Self::InUse { .. } | Self::NameInvalid { .. } | Self::NotGiven { .. } | Self::Closed(_) => false,
         }
     }
 }
 
 impl From<Failed> for InboxError {
     fn from(failed: Failed) -> Self {
-        match StoreError::from(failed) {
+        StoreError::from(failed).into()
+    }
+}
+
+impl From<StoreError> for InboxError {
+    fn from(error: StoreError) -> Self {
+        match error {
             StoreError::Profile(error) => Self::Profile(error),
             StoreError::Closed(closed) => Self::Closed(closed),
         }
@@ -261,6 +274,8 @@ impl Feed {
 #[derive(Debug)]
 pub struct Inbox {
     feed: Feed,
+    /// By the rewinds that were known: the last position that was given.
+    given: BTreeMap<u64, u64>,
     name: String,
     _claim: ConsumerClaim,
 }
@@ -273,7 +288,9 @@ impl Inbox {
     /// # Errors
     /// As of [`Feed::next`].
     pub async fn next(&mut self) -> Result<Delivery, InboxError> {
-        self.feed.next().await
+        let delivery = self.feed.next().await?;
+        self.note_given(&delivery);
+        Ok(delivery)
     }
 
     /// The next entry if there is one by now.
@@ -283,7 +300,20 @@ impl Inbox {
     /// # Errors
     /// As of [`Feed::next`].
     pub async fn try_next(&mut self) -> Result<Option<Delivery>, InboxError> {
-        self.feed.try_next().await
+        let delivery = self.feed.try_next().await?;
+        delivery.iter().for_each(|delivery| self.note_given(delivery));
+        Ok(delivery)
+    }
+
+    fn note_given(&mut self, delivery: &Delivery) {
+        self.given.insert(delivery.place.rewinds, delivery.place.position);
+    }
+
+    /// Whether it is of this inbox, or is behind it in any case. One from before a rewind may be beyond where the inbox
+    /// is now.
+    fn has_given(&self, place: Place) -> bool {
+        let last = self.given.get(&place.rewinds).copied().unwrap_or(0);
+        place.position <= last.max(self.feed.place.position)
     }
 
     /// Notes that this entry, and with it all that were given before it, are done with: on this machine's disk when
@@ -295,19 +325,27 @@ impl Inbox {
     /// Cancel-safe in so far as it is noted or not; if not, the entry is shown again after a restart.
     ///
     /// # Errors
-    /// It was not noted, and after a restart the entry would be shown again.
+    /// It was not noted, and after a restart the entry would be shown again. [`InboxError::NotGiven`]: it is not of
+    /// this inbox, and would pass over entries that nobody saw.
     pub async fn commit(&self, delivery: &Delivery) -> Result<(), InboxError> {
+        if !self.has_given(delivery.place) {
+            return Err(InboxError::NotGiven { position: delivery.place.position });
+        }
         self.note(delivery.place).await
     }
 
     /// Goes on behind this place, as if all up to it had been consumed and committed; never back. With
-    /// [`Client::place`]: with what comes from now on.
+    /// [`Client::place`]: with what comes from now on. A place beyond that one means that one.
     ///
     /// Not cancel-safe in one respect: dropping the future does not tell whether the place was noted.
     ///
     /// # Errors
     /// It was not noted.
     pub async fn skip_to(&mut self, place: Place) -> Result<(), InboxError> {
+        let newest = self.feed.client.place().await?;
+        let stands = self.feed.client.reader().read(move |profile| profile.set_back(place.stored())).await?;
+        // What is yet to come can't have been consumed.
+        let place = if stands.position > newest.position { newest } else { place };
         self.note(place).await?;
         if place.position > self.feed.place.position {
             self.feed = Feed::new(self.feed.client.clone(), place);
@@ -344,7 +382,7 @@ impl Client {
         });
         let Some((claim, place)) = claimed.await? else { return Err(InboxError::InUse { name }) };
         let feed = Feed::new(self.clone(), place.map_or(Place::START, Place::of));
-        Ok(Inbox { feed, name, _claim: claim })
+        Ok(Inbox { feed, given: BTreeMap::new(), name, _claim: claim })
     }
 
     /// All entries behind a place that the caller keeps: [`Delivery::place`] of the last one that it is done with, or

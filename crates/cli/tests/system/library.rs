@@ -99,6 +99,17 @@ fn consumers_of_one_profile_go_on_each_where_it_committed_and_a_name_has_one_at_
         assert_eq!(soon("an entry", again.next()).await.expect("no hole").text(), Some("five"));
         let now = bob.place().await.expect("read");
         assert_eq!(bob.feed(now).try_next().await.expect("no hole"), None);
+
+        // What another one gave passes over nothing here, and what is yet to come can't be skipped.
+        let mut late = bob.inbox("late").await.expect("it opens");
+        let not_given = late.commit(&four).await;
+        assert_eq!(not_given, Err(InboxError::NotGiven { position: four.position }));
+        assert_eq!(texts(&mut late, 4).await, ["one", "two", "three", "four"]);
+        late.commit(&four).await.expect("it came to it by itself");
+        late.skip_to(Place { position: u64::MAX, ..now }).await.expect("noted");
+        assert_eq!(late.try_next().await.expect("no hole"), None);
+        say(&ann, "hall", &["six"]).await;
+        assert_eq!(texts(&mut late, 1).await, ["six"]);
         ann.close().await;
         bob.close().await;
     });
