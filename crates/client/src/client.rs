@@ -20,7 +20,7 @@ use crate::message::RoomInfo;
 use crate::notices::{MovedAside, Notices, RefusedOperation};
 use crate::people::{Answered, People};
 use crate::room::Room;
-use crate::sent::{Outcome, Sent, outcome};
+use crate::sent::{NotStored, Outcome, Sent, outcome};
 use crate::status::Status;
 use crate::watch::{Changes, StatusWatch};
 
@@ -149,8 +149,9 @@ impl Client {
 
     // -- what became of what was sent
 
-    /// What became of these so far, in their order; `None`: nothing yet. They have to be of this client, or of an
-    /// earlier one of the same profile.
+    /// What became of these so far, in their order; `None`: nothing yet, or nothing that is still known
+    /// ([`settled`](Self::settled) tells the two apart). They have to be of this client, or of an earlier one of the same
+    /// profile.
     ///
     /// Cancel-safe.
     ///
@@ -185,16 +186,34 @@ impl Client {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// The profile can't be read, or the client was closed. That the server refused one is no error of this call: it is
-    /// among the outcomes.
-    pub async fn settled(&self, sent: &[Sent]) -> Result<Vec<Outcome>, StoreError> {
+    /// [`NotStored::Forgotten`] of one that this profile does not know, or no longer; or the profile can't be read, or
+    /// the client was closed. That the server refused one is no error of this call: it is among the outcomes.
+    pub async fn settled(&self, sent: &[Sent]) -> Result<Vec<Outcome>, NotStored> {
         let mut changes = self.changes();
+        let mut found: Vec<Option<Outcome>> = sent.iter().map(Sent::already).collect();
         loop {
-            let outcomes = self.outcomes(sent).await?;
-            if let Some(all) = outcomes.into_iter().collect::<Option<Vec<_>>>() {
-                return Ok(all);
+            // What is known is not asked for again: it may be forgotten while others wait.
+            let open: Vec<usize> = (0..sent.len()).filter(|&index| found[index].is_none()).collect();
+            let sought: Vec<OperationId> = open.iter().map(|&index| sent[index].id()).collect();
+            if sought.is_empty() {
+                return Ok(found.into_iter().flatten().collect());
             }
-            changes.changed().await?;
+            let looked = self.0.reader.read(move |profile| {
+                // In this order: what leaves the outbox between the two has its outcome by then.
+                let waiting = sought.iter().map(|&id| profile.is_waiting(id)).collect::<Result<Vec<bool>, _>>()?;
+                Ok((waiting, profile.outcomes(&sought)?))
+            });
+            let (waiting, settled) = looked.await?;
+            for (index, (waits, settled)) in open.into_iter().zip(waiting.into_iter().zip(settled)) {
+                let id = sent[index].id();
+                found[index] = settled.map(|settled| outcome(id, settled));
+                if !waits && found[index].is_none() {
+                    return Err(NotStored::Forgotten { id });
+                }
+            }
+            if found.iter().any(Option::is_none) {
+                changes.changed().await.map_err(NotStored::Closed)?;
+            }
         }
     }
 

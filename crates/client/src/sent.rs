@@ -7,7 +7,7 @@ use steadfast_proto::wire;
 use steadfast_store::profile::{Queued, SettledOutcome};
 
 use crate::client::Client;
-use crate::error::{Closed, ProfileError, StoreError};
+use crate::error::{Closed, Failed, ProfileError, StoreError};
 
 /// An operation that is on this machine's disk, and will be sent until the server has decided it: over any drop, and by
 /// whoever opens the profile next if this program ends before.
@@ -118,6 +118,13 @@ pub enum NotStored {
     /// The server refused it for good.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The caller's: this profile knows nothing of it any more, or never did. Its outcome was asked for after 200,000
+    /// newer ones had come, or it was sent from another profile. Ask earlier, or send it under a key.
+    #[error("operation {id:016x} is of another profile, or what became of it is no longer kept", id = id.0)]
+    Forgotten {
+        /// The operation.
+        id: OperationId,
+    },
     /// This machine's: the profile can't be read, so that it is not known. What was sent is still in the outbox, or
     /// settled.
     #[error(transparent)]
@@ -132,8 +139,14 @@ impl NotStored {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Profile(error) => error.is_passing(),
-            Self::Refused(_) | Self::Closed(_) => false,
+            Self::Refused(_) | Self::Forgotten { .. } | Self::Closed(_) => false,
         }
+    }
+}
+
+impl From<Failed> for NotStored {
+    fn from(failed: Failed) -> Self {
+        StoreError::from(failed).into()
     }
 }
 

@@ -207,6 +207,8 @@ fn conversations_and_private_rooms_are_made_offline_and_a_refusal_gives_its_text
         assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
         let refused = soon("it is refused", to_nobody.stored()).await;
         let Err(NotStored::Refused(refused)) = refused else { panic!("not refused: {refused:?}") };
+        let foreign = soon("it is no operation of bob's", bob.settled(&sent[..1])).await;
+        assert_eq!(foreign, Err(NotStored::Forgotten { id: sent[0].id() }));
         let kept = ann.refused(refused.id).await.expect("read").expect("it is kept");
         assert_eq!(&kept.body[..], b"is anybody there");
         assert_ne!(refused.reason, Refusal::Unknown);

@@ -48,6 +48,9 @@ pub trait ProfileStore: Send {
     /// Operations and bytes that wait.
     fn outbox_size(&self) -> Result<(u64, u64), ProfileError>;
 
+    /// Whether the operation of this id waits for its outcome. What leaves the outbox has it from then on.
+    fn is_waiting(&self, id: OperationId) -> Result<bool, ProfileError>;
+
     /// What became of these operations; `None` for those that still wait, and for those of long ago.
     fn outcomes(&self, ids: &[OperationId]) -> Result<Vec<Option<SettledOutcome>>, ProfileError>;
 

@@ -11,6 +11,11 @@ use crate::profile::settle::OUTCOMES_MAX;
 use crate::profile::tables::KnownLine;
 
 impl Profile {
+    /// Whether the operation of this id waits for its outcome.
+    pub fn is_waiting(&self, id: OperationId) -> Result<bool, ProfileError> {
+        Ok(outbox::sequence_of(&self.connection, id)?.is_some())
+    }
+
     /// What became of these operations; `None` for those that still wait, and for those of long ago.
     pub fn outcomes(&self, ids: &[OperationId]) -> Result<Vec<Option<SettledOutcome>>, ProfileError> {
         Ok(outcomes(&self.connection, ids)?)

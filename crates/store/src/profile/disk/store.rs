@@ -49,6 +49,10 @@ impl ProfileStore for Profile {
         Profile::outbox_size(self)
     }
 
+    fn is_waiting(&self, id: OperationId) -> Result<bool, ProfileError> {
+        Profile::is_waiting(self, id)
+    }
+
     fn outcomes(&self, ids: &[OperationId]) -> Result<Vec<Option<SettledOutcome>>, ProfileError> {
         Profile::outcomes(self, ids)
     }

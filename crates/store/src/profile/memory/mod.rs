@@ -248,6 +248,10 @@ impl ProfileStore for MemoryProfile {
         Ok((standing.outbox_rows, standing.outbox_bytes))
     }
 
+    fn is_waiting(&self, id: OperationId) -> Result<bool, ProfileError> {
+        Ok(self.state().outbox.is_waiting(id))
+    }
+
     fn outcomes(&self, ids: &[OperationId]) -> Result<Vec<Option<SettledOutcome>>, ProfileError> {
         let state = self.state();
         Ok(ids.iter().map(|&id| state.outcome_of(id)).collect())

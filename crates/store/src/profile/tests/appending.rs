@@ -161,6 +161,8 @@ fn a_line_of_a_key_is_stored_once_and_tells_its_outcome() {
         assert_eq!(again[2], Queued { sequence: 3, id: OperationId(5), already: None });
         assert_eq!(sequences_and_ids(&*profile), [(2, 2), (3, 5)]);
         assert_eq!(profile.outcomes(&[OperationId(1), OperationId(2)]), Ok(vec![Some(outcome), None]));
+        let waiting = [1, 2, 3].map(|id| profile.is_waiting(OperationId(id)));
+        assert_eq!(waiting, [Ok(false), Ok(true), Ok(false)], "settled, waiting, never queued");
     });
 }
 
