@@ -363,7 +363,8 @@ impl Client {
     /// most for each of the two, should the disk be wedged. What waits in the outbox stays there. Other handles find
     /// the client closed from then on.
     ///
-    /// Cancel-safe: once polled, it ends all the same.
+    /// Cancel-safe: dropped, it ends all the same, unless so much was asked of the client just before that it could not
+    /// take this, too; then it stays open for as long as another handle is there.
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
         if self.0.commands.send(Command::Close(done)).await.is_ok() {
