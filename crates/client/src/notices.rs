@@ -57,7 +57,7 @@ impl Notice {
     }
 }
 
-/// The notices behind a number, or those that arise from the opening of the client on. It does not keep the client open.
+/// The notices behind a number, or those from the opening of the client on. It does not keep the client open.
 #[derive(Clone, Debug)]
 pub struct Notices {
     reader: Keeper,
