@@ -150,8 +150,8 @@ impl Client {
     // -- what became of what was sent
 
     /// What became of these so far, in their order; `None`: nothing yet, or nothing that is still known
-    /// ([`settled`](Self::settled) tells the two apart). They have to be of this client, or of an earlier one of the same
-    /// profile.
+    /// ([`settled`](Self::settled) tells the two apart). They have to be of this client, or of an earlier one of the
+    /// same profile.
     ///
     /// Cancel-safe.
     ///
