@@ -21,7 +21,7 @@ fn a_disk_on_which_every_sync_is_slow_costs_no_line_and_the_status_tells() {
     bob.send_lines(&lines_of("bob", 0, 1), &[]).expect_code(0);
     tail.wait_to_print(1, SOON);
 
-    let strace = Injection::slow_syncs(&tail, SLOW);
+    let strace = Injection::slow_syncs(tail.id(), SLOW);
     let started = Stopwatch::start();
     let mut send = bob.start_send(&["--json"]);
     let feeder = Feeder::start(send.input(), "bob", 0, Duration::from_millis(5));

@@ -6,6 +6,7 @@ mod backpressure;
 mod bench;
 mod causes;
 mod chat;
+mod chat_commands;
 mod clients_killed;
 mod clocks;
 mod crowd_returns;

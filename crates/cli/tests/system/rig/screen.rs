@@ -157,6 +157,11 @@ impl Screen {
         Terminal { alternate: flag(0), cursor_shown: flag(1), mouse: flag(2), title: told[3..].to_owned() }
     }
 
+    /// Whether the terminal has been told to ring.
+    pub(crate) fn has_rung(&self) -> bool {
+        self.ask(&["display-message", "-p", "#{window_bell_flag}"]).trim() == "1"
+    }
+
     /// The process of the program.
     pub(crate) fn process(&self) -> u32 {
         wait_until("the program has started", SOON, || {

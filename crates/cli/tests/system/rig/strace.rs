@@ -22,8 +22,8 @@ impl Injection {
     }
 
     /// Each sync takes this much longer.
-    pub(crate) fn slow_syncs(of: &Process, delay: Duration) -> Self {
-        Self::attach(of.id(), SYNCS, &format!("delay_enter={}", delay.as_micros()), &[])
+    pub(crate) fn slow_syncs(of: u32, delay: Duration) -> Self {
+        Self::attach(of, SYNCS, &format!("delay_enter={}", delay.as_micros()), &[])
     }
 
     /// Each sync fails, as on a device that is broken.
