@@ -13,10 +13,8 @@ use super::event::{Event, Held, Look, Looking, Operation, Page, PageEnd, Toward}
 use super::model::{Address, Entry, Kind, Pending, PendingSaid, Person, Said, Summary, Unread, same_name};
 use super::text::mentions;
 use super::time::Zone;
-use super::window::PAGE;
+use super::window::{PAGE, PENDING_MAX};
 
-/// What waits in the outbox and is shown.
-const PENDING_MAX: usize = 200;
 /// Pages that are fetched for one page of the screen: large messages take several.
 const FETCHES_MAX: usize = 64;
 /// What one search shows.

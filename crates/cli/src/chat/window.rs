@@ -16,6 +16,8 @@ use super::model::{Entry, Pending, PendingSaid};
 pub(crate) const ENTRIES_MAX: usize = 600;
 /// Entries that are read at a time.
 pub(crate) const PAGE: usize = 200;
+/// What waits in the outbox and is shown, and what is on its way back from the server.
+pub(crate) const PENDING_MAX: usize = 200;
 
 /// What of a room is held.
 #[derive(Debug, Default)]
@@ -145,9 +147,12 @@ impl Window {
         }
         if skipped {
             self.entries.clear();
+            // What waited or was on its way may have come back in the hole: whether it did is not seen here.
+            self.pending.clear();
+            self.arriving.clear();
         }
         let is_first = self.entries.is_empty();
-        self.arriving.retain(|arriving| !entries.iter().any(|entry| entry.id == arriving.id));
+        self.arrived(&entries);
         self.entries.extend(entries);
         if is_first {
             self.edge = newest + 1;
@@ -158,10 +163,18 @@ impl Window {
         self.trim_front();
     }
 
+    fn arrived(&mut self, entries: &[Entry]) {
+        self.arriving.retain(|arriving| !entries.iter().any(|entry| entry.id == arriving.id));
+    }
+
     /// Takes in what waits. What waited before and is not here yet was stored by the server and is on its way back.
     pub(crate) fn take_pending(&mut self, pending: Vec<Pending>, more: bool) {
         let before = std::mem::replace(&mut self.pending, pending);
         self.pending_more = more;
+        if more {
+            // The outbox is emptied from its front, which is not in sight: what is gone waits there.
+            return;
+        }
         let gone =
             before.into_iter().filter(|gone| matches!(gone.what, PendingSaid::Text(_) | PendingSaid::Data { .. }));
         for gone in gone {
@@ -171,6 +184,7 @@ impl Window {
                 self.arriving.push(gone);
             }
         }
+        self.arriving.drain(..self.arriving.len().saturating_sub(PENDING_MAX));
     }
 
     /// The operation will not come back as an entry.
@@ -204,6 +218,7 @@ impl Window {
                 if self.newest() != Some(after) {
                     return;
                 }
+                self.arrived(&page.entries);
                 self.entries.extend(page.entries);
                 self.newer = beyond;
                 self.trim_front();

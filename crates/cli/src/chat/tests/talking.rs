@@ -49,6 +49,36 @@ fn a_message_is_queued_then_stored_then_delivered() {
     assert!(chat.shows("on its way ✓✓"), "{}", chat.screen());
 }
 
+/// The store answers a look with what waits.
+fn waiting(chat: &mut Chat, pending: Vec<Pending>, pending_more: bool) {
+    chat.apply(Event::Changed);
+    let rooms = vec![summary(LOBBY, "lobby", 2)];
+    let look = Look { looking: chat.looking(), rooms, pending, pending_more, ..Look::default() };
+    chat.apply(Event::Looked(Box::new(look)));
+}
+
+#[test]
+fn a_message_behind_which_more_wait_than_are_shown_is_not_said_to_be_stored() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=2));
+    let many = |ids: std::ops::RangeInclusive<u64>| ids.map(|id| queued(id, &format!("line {id}"))).collect();
+    waiting(&mut chat, many(1..=200), false);
+    waiting(&mut chat, many(11..=210), true);
+    let arriving = |chat: &Chat| chat.model.rooms.current().map(|room| room.window.arriving.len());
+    assert_eq!(arriving(&chat), Some(0), "{}", chat.screen());
+    // The server has those and five more.
+    waiting(&mut chat, many(16..=215), false);
+    assert_eq!(arriving(&chat), Some(5));
+    // The rest of it is stored, and none of it comes back: what is kept of that has a limit.
+    waiting(&mut chat, Vec::new(), false);
+    assert_eq!(arriving(&chat), Some(crate::chat::window::PENDING_MAX));
+    // The newest page comes with a hole before it, in which they may be.
+    chat.apply(Event::Changed);
+    let rooms = vec![summary(LOBBY, "lobby", 900)];
+    let look = Look { looking: chat.looking(), rooms, entries: talk(701..=900), skipped: true, ..Look::default() };
+    chat.apply(Event::Looked(Box::new(look)));
+    assert_eq!(arriving(&chat), Some(0), "{}", chat.screen());
+}
+
 #[test]
 fn a_refused_message_is_said_with_its_reason_and_given_back() {
     let mut chat = Chat::in_lobby(80, 24, talk(1..=2));
