@@ -70,6 +70,8 @@ pub(crate) enum LookState {
     Idle,
     Looking,
     LookingAndStale,
+    /// What is under way began before the history went back: it is not taken, and there is another one behind it.
+    LookingInVain,
 }
 
 impl Model {
@@ -410,6 +412,15 @@ impl Rooms {
             (Address::Room(_), None) => return None,
         };
         Some(self.insert(Room::new(address, name, kind)))
+    }
+
+    /// The history went back: of what the store told before, nothing is held against what it tells next.
+    pub(crate) fn rewind(&mut self) {
+        for room in &mut self.list {
+            room.window.forget();
+            room.read_up_to = None;
+            room.new_after = None;
+        }
     }
 
     /// Takes over what the store tells. Rooms on the way stay; those left, and shown no more, go.

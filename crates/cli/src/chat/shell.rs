@@ -199,6 +199,7 @@ impl Shell {
                 self.jobs.spawn(async move { Some(store.refused(operation, notice.text).await) });
             }
             _ => {
+                self.store.rewind();
                 self.apply(Event::Rewound(notice.text)).await;
             }
         }

@@ -25,8 +25,16 @@ const FOUND_MAX: usize = 20;
 pub(crate) struct Store {
     client: Client,
     me: Arc<str>,
-    /// What was unread in a room when its newest entry was this one: counting reads many rows.
-    counted: Arc<Mutex<BTreeMap<RoomId, Counted>>>,
+    /// Counting reads many rows.
+    counted: Arc<Mutex<Counts>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Raised by what makes a count untrue: one that was under way is not kept.
+    version: u64,
+    /// What was unread in a room when its newest entry was this one.
+    of: BTreeMap<RoomId, Counted>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +83,10 @@ impl Store {
 
     async fn summary(&self, info: &RoomInfo) -> Result<Summary, StoreError> {
         let newest = newest(info);
-        let counted = self.counted().get(&info.room).copied().filter(|counted| counted.newest == newest);
+        let (version, counted) = {
+            let counts = self.counted();
+            (counts.version, counts.of.get(&info.room).copied().filter(|counted| counted.newest == newest))
+        };
         let counted = match counted {
             Some(counted) => counted,
             None => {
@@ -84,7 +95,10 @@ impl Store {
                 let found = room.unread().await?;
                 let unread = Unread { messages: found.messages, more: found.more, mentioned: found.mentioned };
                 let counted = Counted { newest, read_up_to, unread };
-                self.counted().insert(info.room, counted);
+                let mut counts = self.counted();
+                if counts.version == version {
+                    counts.of.insert(info.room, counted);
+                }
                 counted
             }
         };
@@ -208,9 +222,18 @@ impl Store {
     /// Notes what was read.
     pub(crate) async fn mark_read(self, room: RoomId, sequence: u64) -> Option<Event> {
         let marked = self.client.room_by_id(room).set_read_up_to(sequence).await;
-        self.counted().remove(&room);
+        let mut counts = self.counted();
+        counts.version += 1;
+        counts.of.remove(&room);
         // A mark that is not noted only makes a room look unread once more.
         marked.err().map(|error| Event::Notice(format!("what was read can't be noted: {error}")))
+    }
+
+    /// The history went back: what is unread is counted anew.
+    pub(crate) fn rewind(&self) {
+        let mut counts = self.counted();
+        counts.version += 1;
+        counts.of.clear();
     }
 
     /// Tells the others that the person types.
@@ -323,7 +346,7 @@ impl Store {
     }
 
     /// Held for a look into memory only.
-    fn counted(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomId, Counted>> {
+    fn counted(&self) -> std::sync::MutexGuard<'_, Counts> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -52,11 +52,9 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         }
         Event::Notice(text) => note_in(model, None, NoteKind::Error, text),
         Event::Rewound(text) => {
-            if let Some(room) = model.rooms.current_mut() {
-                room.window.forget();
-            }
+            model.rooms.rewind();
             note_in(model, None, NoteKind::Error, text);
-            return look(model);
+            return look_again(model);
         }
         Event::Answer { address, lines } => {
             lines.into_iter().for_each(|line| note_in(model, address.as_ref(), NoteKind::Answer, line));
@@ -121,11 +119,14 @@ fn on_status(model: &mut Model, status: Status) -> Vec<Effect> {
 
 /// A look at the store, or a note that one is due.
 fn look(model: &mut Model) -> Vec<Effect> {
-    if model.looking != LookState::Idle {
-        model.looking = LookState::LookingAndStale;
+    match model.looking {
+        LookState::Idle => model.looking = LookState::Looking,
+        LookState::Looking => model.looking = LookState::LookingAndStale,
+        LookState::LookingAndStale | LookState::LookingInVain => {}
+    }
+    if model.looking != LookState::Looking {
         return Vec::new();
     }
-    model.looking = LookState::Looking;
     let looking = match model.rooms.current() {
         Some(room) => Looking { current: Some(room.address.clone()), held: room.window.held() },
         None => Looking::default(),
@@ -133,8 +134,21 @@ fn look(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Look(looking)]
 }
 
+/// A look at the store that owes nothing to one that is under way: what that one finds is not so any more.
+fn look_again(model: &mut Model) -> Vec<Effect> {
+    let effects = look(model);
+    if effects.is_empty() {
+        model.looking = LookState::LookingInVain;
+    }
+    effects
+}
+
 fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
-    let mut stale = std::mem::replace(&mut model.looking, LookState::Idle) == LookState::LookingAndStale;
+    let mut stale = match std::mem::replace(&mut model.looking, LookState::Idle) {
+        LookState::Idle | LookState::Looking => false,
+        LookState::LookingAndStale => true,
+        LookState::LookingInVain => return look(model),
+    };
     let mentioned_before = mentioned(model);
     model.outbox = found.outbox;
     model.rooms.take(found.rooms);

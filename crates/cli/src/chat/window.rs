@@ -127,6 +127,8 @@ impl Window {
         self.entries.clear();
         self.older = Beyond::Nothing;
         self.newer = Beyond::Nothing;
+        // No page that is under way begins here.
+        self.edge = 0;
         self.pending.clear();
         self.pending_more = false;
         self.arriving.clear();

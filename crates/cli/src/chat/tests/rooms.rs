@@ -161,6 +161,35 @@ fn what_was_missed_while_the_line_was_down_stands_behind_the_line_new_and_what_i
 }
 
 #[test]
+fn a_history_that_went_back_is_read_as_it_is_now() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=40));
+    let read = |sequence| Effect::MarkRead { room: LOBBY, sequence };
+    assert!(chat.arrives(talk(41..=41)).contains(&read(41)));
+    // A look is under way that began before; one at a time.
+    chat.apply(Event::Changed);
+    let before = Look { looking: chat.looking(), ..Look::default() };
+    assert_eq!(chat.apply(Event::Rewound("the server went back".to_owned())), []);
+    let summary_before = Summary { read_up_to: Some(41), ..summary(LOBBY, "lobby", 41) };
+    let before = Look { rooms: vec![summary_before], entries: talk(41..=41), ..before };
+    let effects = chat.apply(Event::Looked(Box::new(before)));
+    let looking = Looking { current: Some(Address::Room(LOBBY)), held: Held::Nothing };
+    assert_eq!(effects, [Effect::Look(looking)], "what it found is not so any more");
+    // What it has now is new as far as it is not marked as read, and is read by being shown.
+    let now = Summary { read_up_to: Some(10), ..summary(LOBBY, "lobby", 12) };
+    assert!(chat.looked(vec![now], talk(1..=12)).contains(&read(12)));
+    assert!(chat.shows("message 12") && !chat.shows("message 41"), "{}", chat.screen());
+    // The same while the first page of the room is on its way.
+    chat.apply(Event::Changed);
+    let mut first = Look { looking: chat.looking(), ..Look::default() };
+    first.looking.held = Held::Nothing;
+    first.entries = talk(30..=40);
+    chat.apply(Event::Rewound("the server went back".to_owned()));
+    chat.apply(Event::Looked(Box::new(first)));
+    chat.looked(vec![summary(LOBBY, "lobby", 5)], talk(1..=5));
+    assert!(chat.shows("message 5") && !chat.shows("message 40"), "{}", chat.screen());
+}
+
+#[test]
 fn a_room_that_was_left_goes_from_the_side_once_another_one_is_shown() {
     let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
     let leave = Effect::Queue(Operation::Leave(Address::Room(LOBBY)));
