@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream};
 use futures_core::Stream as _;
-use steadfast::{Changes, Client, Closed, Flight, Notice, NoticeKind, Notices, PeopleWatch, StatusWatch};
+use steadfast::{Changes, Client, Closed, Flight, Notice, NoticeKind, Notices, PeopleWatch, StatusWatch, StoreError};
 use steadfast_net::clock::{BootClock, BootTimer, wall_ms};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -43,7 +43,12 @@ pub(crate) struct Shell {
     status: StatusWatch,
     changes: Changes,
     people: PeopleWatch,
-    notices: Notices,
+    /// The one task that waits for notices: what happens meanwhile does not begin its reading anew.
+    listening: JoinSet<Heard>,
+    /// They could not be read, and are tried again with the next tick.
+    unheard: Option<Notices>,
+    /// That they can't be read was said.
+    deaf: bool,
     signals: Signals,
     /// Reads and requests under way.
     jobs: JoinSet<Option<Event>>,
@@ -53,6 +58,9 @@ pub(crate) struct Shell {
     stale: bool,
     leaving: Option<Leaving>,
 }
+
+/// What came of waiting for notices, and what goes on waiting.
+type Heard = (Notices, Result<Vec<Notice>, StoreError>);
 
 struct Signals {
     interrupt: Signal,
@@ -75,12 +83,16 @@ impl Signals {
 
 impl Shell {
     pub(crate) fn new(client: Client, model: Model, tty: Tty, log: LogLines) -> Result<Self, Exit> {
+        let mut listening = JoinSet::new();
+        drop(listening.spawn(listen(client.notices())));
         Ok(Self {
             store: Store::new(client.clone(), &model.me),
             status: client.status(),
             changes: client.changes(),
             people: client.people(),
-            notices: client.notices(),
+            listening,
+            unheard: None,
+            deaf: false,
             client,
             model,
             tty,
@@ -99,12 +111,13 @@ impl Shell {
     pub(crate) async fn run(mut self) -> Result<Leaving, Exit> {
         let ended = self.chat().await;
         self.finish_queueing().await;
-        let Self { client, store, tty, keys, mut jobs, mut queueing, notices, .. } = self;
+        let Self { client, store, tty, keys, mut jobs, mut queueing, mut listening, .. } = self;
         drop(keys);
         drop(tty);
         jobs.shutdown().await;
         queueing.shutdown().await;
-        drop((store, notices));
+        listening.shutdown().await;
+        drop(store);
         client.close().await;
         ended
     }
@@ -162,12 +175,13 @@ impl Shell {
                 self.apply(Event::Changed).await;
             }
             _ = looked.expired(), if !may_look => looked.set(None),
-            notices = self.notices.next() => for notice in notices.map_err(Exit::failed)? {
-                self.on_notice(notice).await;
-            },
+            Some(heard) = self.listening.join_next() => self.on_heard(heard.map_err(Exit::failed)?).await?,
             line = self.log.next() => self.apply(Event::Notice(line)).await,
             _ = tick.expired() => {
                 tick.set(None);
+                if let Some(notices) = self.unheard.take() {
+                    drop(self.listening.spawn(listen(notices)));
+                }
                 self.apply(Event::Tick(wall_ms())).await;
             }
         }
@@ -188,6 +202,27 @@ impl Shell {
                 self.apply(Event::Resize(columns, rows)).await;
             }
             TerminalEvent::FocusGained | TerminalEvent::FocusLost | TerminalEvent::Mouse(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn on_heard(&mut self, (notices, heard): Heard) -> Result<(), Exit> {
+        let was_deaf = std::mem::replace(&mut self.deaf, heard.is_err());
+        match heard {
+            Ok(heard) => {
+                drop(self.listening.spawn(listen(notices)));
+                for notice in heard {
+                    self.on_notice(notice).await;
+                }
+            }
+            Err(StoreError::Closed(closed)) => return Err(Exit::failed(closed)),
+            Err(error) => {
+                self.unheard = Some(notices);
+                if !was_deaf {
+                    let words = format!("what this device was told can't be read, and is tried again: {error}");
+                    self.apply(Event::Notice(words)).await;
+                }
+            }
         }
         Ok(())
     }
@@ -310,6 +345,11 @@ impl Shell {
             }
         }
     }
+}
+
+async fn listen(mut notices: Notices) -> Heard {
+    let heard = notices.next().await;
+    (notices, heard)
 }
 
 async fn tell_why(client: &Client, address: Option<super::model::Address>) -> Event {
