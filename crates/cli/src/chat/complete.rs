@@ -1,6 +1,6 @@
 //! Completion by the Tab key: commands, rooms behind them, names anywhere. Tab again takes the next one.
 
-use super::model::{Model, Said};
+use super::model::{Model, Said, same_name};
 use super::{commands, text};
 
 /// A completion that can go on with the next candidate.
@@ -68,7 +68,7 @@ fn candidates(model: &Model, word: &str, at_start: bool, in_command: bool) -> Ve
     fitting
 }
 
-/// Names of the room, those who spoke last first.
+/// Names of the room, those who spoke last first, and then those who say nothing.
 fn names(model: &Model) -> Vec<String> {
     let Some(room) = model.rooms.current() else { return Vec::new() };
     let mut names: Vec<String> = Vec::new();
@@ -78,8 +78,13 @@ fn names(model: &Model) -> Vec<String> {
             Said::Text { .. } | Said::Data { .. } => &entry.author,
             Said::Left(_) | Said::Other => continue,
         };
-        if *name != model.me && !names.contains(name) {
+        if !same_name(name, &model.me) && !names.contains(name) {
             names.push(name.clone());
+        }
+    }
+    for person in room.people.iter().filter(|person| !person.own) {
+        if !names.contains(&person.name) {
+            names.push(person.name.clone());
         }
     }
     names

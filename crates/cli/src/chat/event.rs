@@ -110,6 +110,14 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// What it says, if it is a message.
+    pub(crate) fn text(self) -> Option<String> {
+        match self {
+            Self::Send { text, .. } => Some(text),
+            Self::Open(_) | Self::Leave(_) | Self::MakePrivate(_) | Self::Add { .. } | Self::Remove { .. } => None,
+        }
+    }
+
     /// It is not in the outbox: its text is given back.
     pub(crate) fn not_queued(self, why: String) -> Event {
         let (address, text) = match self {

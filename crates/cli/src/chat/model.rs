@@ -43,7 +43,9 @@ pub(crate) struct Model {
     /// The room that is to be shown as soon as the rooms are known.
     pub(crate) wanted: Option<Address>,
     /// What is to be said while there is no room to say it in.
-    pub(crate) homeless: Vec<String>,
+    pub(crate) homeless: VecDeque<String>,
+    /// The last look at the store failed.
+    pub(crate) look_due: bool,
     /// Ctrl-C was pressed at an empty input: once more ends.
     pub(crate) leaving: bool,
 }
@@ -94,7 +96,8 @@ impl Model {
             typed_at_ms: 0,
             going: None,
             wanted: None,
-            homeless: Vec::new(),
+            homeless: VecDeque::new(),
+            look_due: false,
             leaving: false,
         }
     }

@@ -17,6 +17,7 @@ use super::log::LogLines;
 use super::model::Model;
 use super::store::{Store, people_of};
 use super::terminal::Tty;
+use super::text::harmless;
 use super::update::update;
 use super::view::view;
 use crate::exit::Exit;
@@ -110,7 +111,7 @@ impl Shell {
     /// Runs until the person leaves, or a signal ends it.
     pub(crate) async fn run(mut self) -> Result<Leaving, Exit> {
         let ended = self.chat().await;
-        self.finish_queueing().await;
+        let unsent = self.finish_queueing().await;
         let Self { client, store, tty, keys, mut jobs, mut queueing, mut listening, .. } = self;
         drop(keys);
         drop(tty);
@@ -119,7 +120,7 @@ impl Shell {
         listening.shutdown().await;
         drop(store);
         client.close().await;
-        ended
+        if unsent.is_empty() { ended } else { Err(Exit::failed(unsent.join("\n"))) }
     }
 
     async fn chat(&mut self) -> Result<Leaving, Exit> {
@@ -334,16 +335,40 @@ impl Shell {
         }
     }
 
-    /// What was given is queued before the chat ends, unless this machine's disk is wedged.
-    async fn finish_queueing(&mut self) {
-        let Ok(mut timer) = BootTimer::new() else { return };
+    /// What was given is queued before the chat ends, unless this machine's disk is wedged. Tells what was not: nobody
+    /// sees the screen any more.
+    async fn finish_queueing(&mut self) -> Vec<String> {
+        let mut unsent = Vec::new();
+        let timer = BootTimer::new();
+        let mut timer = match timer {
+            Ok(timer) => timer,
+            Err(error) => return vec![format!("what was sent last may not be queued: {error}")],
+        };
         timer.set(Some(BootClock::now() + LAST_QUEUEING));
         while !self.queueing.is_empty() {
             tokio::select! {
-                _ = self.queueing.join_next() => self.queue_next(),
-                _ = timer.expired() => return,
+                Some(done) = self.queueing.join_next() => {
+                    if let Ok(event) = done {
+                        if let Event::NotQueued { why, text, .. } = &event
+                            && !text.is_empty()
+                        {
+                            unsent.push(format!("not sent ({why}): {}", harmless(text)));
+                        }
+                        // What was entered on the way to a new room goes there now.
+                        self.apply(event).await;
+                    }
+                    self.queue_next();
+                }
+                _ = timer.expired() => {
+                    unsent.push("what was sent last may not be queued: this machine's disk does not answer".to_owned());
+                    break;
+                }
             }
         }
+        let waiting = std::mem::take(&mut self.waiting).into_iter().filter_map(Operation::text);
+        let held = self.model.going.take().unwrap_or_default();
+        unsent.extend(waiting.chain(held).map(|text| format!("not sent: {}", harmless(&text))));
+        unsent
     }
 }
 

@@ -1,7 +1,7 @@
 //! The status line: what is so with the line, and why, in few words. It is made anew for every frame from the status
 //! itself, which is a level: no word of it can be of yesterday.
 
-use steadfast::Status;
+use steadfast::{CauseKind, Status};
 
 use super::text::{clipped, harmless, width};
 
@@ -86,6 +86,10 @@ fn online(status: &Status) -> Words {
 }
 
 fn stopped(status: &Status) -> Words {
+    if status.cause.as_ref().is_some_and(|cause| cause.kind() == CauseKind::StoreFailed) {
+        let hint = "Ctrl-Q, and start again when the disk is well";
+        return Words { because: because(status), ..Words::new("stopped", Mood::Down, hint) };
+    }
     if status.has_given_up() {
         return Words { because: because(status), ..Words::new("stopped", Mood::Down, "Ctrl-R try again") };
     }

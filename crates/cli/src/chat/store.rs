@@ -15,8 +15,6 @@ use super::text::mentions;
 use super::time::Zone;
 use super::window::{PAGE, PENDING_MAX};
 
-/// Pages that are fetched for one page of the screen: large messages take several.
-const FETCHES_MAX: usize = 64;
 /// What one search shows.
 const FOUND_MAX: usize = 20;
 
@@ -161,7 +159,8 @@ impl Store {
     /// Fetches what is missing here, as far as the server gives it; why it can't be had now.
     async fn fill(&self, room: &steadfast::Room, from: u64, before: u64) -> Result<Option<String>, String> {
         let mut last = None;
-        for _ in 0..FETCHES_MAX {
+        // It ends: each round brings something, or is the last.
+        loop {
             let missing = room.missing(from, before.saturating_sub(1)).await.map_err(words)?;
             // What the server did not give is not for this device.
             let Some((first, to)) = missing.filter(|missing| Some(*missing) != last) else { break };
@@ -333,7 +332,7 @@ impl Store {
                 let text = String::from_utf8_lossy(&refused.body).into_owned();
                 Event::Refused { operation, room: refused.room, why, text }
             }
-            Ok(None) | Err(_) => Event::Notice(why),
+            Ok(None) | Err(_) => Event::Refused { operation, room: None, why, text: String::new() },
         }
     }
 

@@ -8,10 +8,13 @@ use crossterm::event::KeyEventKind;
 use steadfast::Status;
 
 use super::event::{Effect, Event, Held, Look, Looking, Page};
-use super::model::{Address, LookState, Model, NoteKind, Room, Unread};
+use super::model::{Address, LookState, Model, NoteKind, Room, Unread, is_at};
 use keys::on_key;
 use scrolling::fetch_if_near_top;
 use speaking::{enter, open};
+
+/// What is told before there is a room to tell it in; the newest.
+const HOMELESS_MAX: usize = 100;
 
 /// The effects come in the order in which they are to be done.
 pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
@@ -24,7 +27,7 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             model.input.insert(&text);
         }
         Event::Resize(columns, rows) => model.size = (columns, rows),
-        Event::Tick(now_ms) => on_tick(model, now_ms),
+        Event::Tick(now_ms) => return on_tick(model, now_ms),
         Event::Status(status) => return on_status(model, *status),
         Event::People { room, people } => {
             let index = model.rooms.find(&Address::Room(room));
@@ -36,17 +39,24 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Looked(found) => return on_looked(model, *found),
         Event::LookFailed(why) => {
             model.looking = LookState::Idle;
-            note_in(model, None, NoteKind::Error, format!("this device's store can't be read: {why}"));
+            // Told once, and tried again with each tick.
+            if !std::mem::replace(&mut model.look_due, true) {
+                note_in(model, None, NoteKind::Error, format!("this device's store can't be read: {why}"));
+            }
         }
         Event::Page(page) => return on_page(model, page),
         Event::Queued { address, made, show } => return on_queued(model, address, made, show),
-        Event::NotQueued { address, why, text } => on_not_queued(model, address.as_ref(), &why, text),
+        Event::NotQueued { address, why, text } => on_not_queued(model, address.as_ref(), &why, &text),
         Event::Refused { operation, room, why, text } => {
             let address = room.map(Address::Room);
+            let shown = model.rooms.current().is_some_and(|shown| room.is_some() && shown.id() == room);
             if let Some(room) = room_at(model, address.as_ref()) {
                 room.window.refuse(operation);
             }
-            give_back(model, &text);
+            // It is given back where it was written, and nowhere else: the next Enter would publish it there.
+            if shown {
+                give_back(model, &text);
+            }
             let words = if text.is_empty() { why } else { format!("{why}: {text}") };
             note_in(model, address.as_ref(), NoteKind::Error, words);
         }
@@ -75,20 +85,34 @@ fn on_queued(model: &mut Model, address: Address, made: Option<String>, show: bo
     effects
 }
 
-fn on_not_queued(model: &mut Model, address: Option<&Address>, why: &str, text: String) {
+fn on_not_queued(model: &mut Model, address: Option<&Address>, why: &str, text: &str) {
     let held = if address.is_none() { model.going.take() } else { None };
     let what = if text.is_empty() { "not done" } else { "not sent" };
-    give_back(model, &held.map_or(text, |held| held.join("\n")));
+    match address {
+        Some(address) if model.rooms.current().is_some_and(|shown| is_at(shown, address)) => give_back(model, text),
+        // It was written for another room: that is where it is given back, and only there.
+        Some(address) => keep_for(model, address, text),
+        // What was for a room that is not made is for no other.
+        None => held.into_iter().flatten().for_each(|line| model.input.remember(&line)),
+    }
     note_in(model, address, NoteKind::Error, format!("{what}: {why}"));
 }
 
 /// What was entered on the way to a new room is entered there.
 fn enter_what_was_held(model: &mut Model) -> Vec<Effect> {
     let held = model.going.take().unwrap_or_default();
-    held.iter().flat_map(|line| enter(model, line)).collect()
+    let mut effects = Vec::new();
+    for line in held {
+        match &mut model.going {
+            // One of them makes yet another room: the rest is for that.
+            Some(held) => held.push(line),
+            None => effects.extend(enter(model, &line)),
+        }
+    }
+    effects
 }
 
-fn on_tick(model: &mut Model, now_ms: u64) {
+fn on_tick(model: &mut Model, now_ms: u64) -> Vec<Effect> {
     let was_caught_up = model.is_caught_up();
     model.now_ms = now_ms;
     if !was_caught_up
@@ -97,6 +121,7 @@ fn on_tick(model: &mut Model, now_ms: u64) {
     {
         room.expect_no_news();
     }
+    if model.look_due && model.looking == LookState::Idle { look(model) } else { Vec::new() }
 }
 
 fn on_status(model: &mut Model, status: Status) -> Vec<Effect> {
@@ -149,6 +174,7 @@ fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
         LookState::LookingAndStale => true,
         LookState::LookingInVain => return look(model),
     };
+    model.look_due = false;
     let mentioned_before = mentioned(model);
     model.outbox = found.outbox;
     model.rooms.take(found.rooms);
@@ -156,7 +182,7 @@ fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
     let asked = found.looking;
     let mut bell = false;
     if let Some(room) = model.rooms.current_mut()
-        && asked.current.as_ref().is_some_and(|asked| super::model::is_at(room, asked))
+        && asked.current.as_ref().is_some_and(|asked| is_at(room, asked))
     {
         // Another page may have come in meanwhile; then it is asked again.
         if asked.held == room.window.held() {
@@ -228,7 +254,7 @@ fn on_page(model: &mut Model, page: Page) -> Vec<Effect> {
 
 /// Shows a room; what was written in the other one stays there.
 fn show_room(model: &mut Model, index: usize) -> Vec<Effect> {
-    if index >= model.rooms.list().len() {
+    if index >= model.rooms.list().len() || model.rooms.current_index() == Some(index) {
         return Vec::new();
     }
     // What was typed before there was any room goes along.
@@ -256,7 +282,12 @@ fn note_in(model: &mut Model, address: Option<&Address>, kind: NoteKind, text: S
     let now_ms = model.now_ms;
     match room_at(model, address) {
         Some(room) => room.note(now_ms, kind, text),
-        None => model.homeless.push(text),
+        None => {
+            model.homeless.push_back(text);
+            while model.homeless.len() > HOMELESS_MAX {
+                model.homeless.pop_front();
+            }
+        }
     }
 }
 
@@ -264,6 +295,18 @@ fn note_in(model: &mut Model, address: Option<&Address>, kind: NoteKind, text: S
 fn room_at<'m>(model: &'m mut Model, address: Option<&Address>) -> Option<&'m mut Room> {
     let index = address.and_then(|address| model.rooms.find(address)).or(model.rooms.current_index());
     model.rooms.get_mut(index?)
+}
+
+/// Keeps a text for editing in the room that it was written for.
+fn keep_for(model: &mut Model, address: &Address, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    let index = model.rooms.find(address);
+    match index.and_then(|index| model.rooms.get_mut(index)) {
+        Some(room) if room.draft.is_empty() => text.clone_into(&mut room.draft),
+        Some(_) | None => model.input.remember(text),
+    }
 }
 
 /// Gives a text back for editing: into the input, or where that is in use into its history.

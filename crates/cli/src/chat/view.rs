@@ -230,7 +230,7 @@ impl View<'_> {
         } else {
             ["reading …", "", "", "", ""]
         };
-        let words = words.into_iter().chain(self.model.homeless.iter().map(String::as_str));
+        let words = words.into_iter().chain(self.model.homeless.iter().rev().map(String::as_str));
         for (y, words) in (area.y..area.bottom()).zip(words) {
             let shown = clipped(&harmless(words), area.width.into()).into_owned();
             frame.render_widget(Line::raw(shown), Rect { y, height: 1, ..area });

@@ -18,6 +18,8 @@ pub(crate) const ENTRIES_MAX: usize = 600;
 pub(crate) const PAGE: usize = 200;
 /// What waits in the outbox and is shown, and what is on its way back from the server.
 pub(crate) const PENDING_MAX: usize = 200;
+/// Refused operations that are remembered: a look that began before may still bring them.
+const REFUSED_MAX: usize = 200;
 
 /// What of a room is held.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub(crate) struct Window {
     pub(crate) pending_more: bool,
     /// What has left the outbox for the server's disk and has not come back yet.
     pub(super) arriving: Vec<Pending>,
+    /// Operations that were refused, the last ones.
+    refused: VecDeque<OperationId>,
     pub(super) older: Beyond,
     newer: Beyond,
     /// Where older entries begin while none is held.
@@ -171,7 +175,9 @@ impl Window {
 
     /// Takes in what waits. What waited before and is not here yet was stored by the server and is on its way back.
     pub(crate) fn take_pending(&mut self, pending: Vec<Pending>, more: bool) {
-        let before = std::mem::replace(&mut self.pending, pending);
+        let mut before = std::mem::replace(&mut self.pending, pending);
+        self.pending.retain(|pending| !self.refused.contains(&pending.id));
+        before.retain(|pending| !self.refused.contains(&pending.id));
         self.pending_more = more;
         if more {
             // The outbox is emptied from its front, which is not in sight: what is gone waits there.
@@ -193,6 +199,11 @@ impl Window {
     pub(crate) fn refuse(&mut self, id: OperationId) {
         self.arriving.retain(|arriving| arriving.id != id);
         self.pending.retain(|pending| pending.id != id);
+        // A look that began before may still bring it.
+        self.refused.push_back(id);
+        if self.refused.len() > REFUSED_MAX {
+            self.refused.pop_front();
+        }
     }
 
     /// Takes in a page that was asked for.

@@ -70,8 +70,10 @@ fn what_was_meant_for_a_room_that_could_not_be_made_is_given_back() {
     chat.enter("/private plans");
     chat.enter("not for the lobby");
     chat.apply(Event::NotQueued { address: None, why: "the disk is full".to_owned(), text: String::new() });
-    assert_eq!(chat.model.input.text(), "not for the lobby");
+    assert_eq!(chat.model.input.text(), "", "the next Enter would say it in the lobby");
     assert!(chat.shows("! not done: the disk is full"), "{}", chat.screen());
+    chat.press(KeyCode::Up);
+    assert_eq!(chat.model.input.text(), "not for the lobby");
 }
 
 #[test]

@@ -99,6 +99,16 @@ fn a_refused_message_is_said_with_its_reason_and_given_back() {
 }
 
 #[test]
+fn a_message_that_is_refused_in_another_room_is_not_put_where_it_would_be_published() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=2));
+    let why = "the server refused a message to the room \"secret\": you are not a member".to_owned();
+    let room = Some(RoomId(LOBBY.0 + 1));
+    chat.apply(Event::Refused { operation: OperationId(5), room, why, text: "for few".to_owned() });
+    assert_eq!(chat.model.input.text(), "");
+    assert!(chat.shows("for few"), "{}", chat.screen());
+}
+
+#[test]
 fn a_message_that_could_not_be_queued_is_given_back_with_the_reason() {
     let mut chat = Chat::in_lobby(80, 24, talk(1..=2));
     chat.enter("hello");

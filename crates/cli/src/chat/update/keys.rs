@@ -41,8 +41,9 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             Vec::new()
         }
         _ => {
+            let before = model.input.text();
             model.input.key(key);
-            typing(model)
+            if model.input.text() == before { Vec::new() } else { typing(model) }
         }
     }
 }

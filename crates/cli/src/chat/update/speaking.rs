@@ -3,7 +3,7 @@
 use steadfast_proto::names;
 
 use super::scrolling::go_to_end;
-use super::{note_in, show_room};
+use super::{give_back, note_in, show_room};
 use crate::chat::commands::{self, Command};
 use crate::chat::event::{Effect, Leaving, Operation};
 use crate::chat::model::{Address, Kind, Model, NoteKind, Overlay, Room, is_at, same_name};
@@ -36,13 +36,13 @@ pub(super) fn enter(model: &mut Model, text: &str) -> Vec<Effect> {
             Ok(command) => run(model, command),
             Err(why) => {
                 note_in(model, None, NoteKind::Error, why);
-                model.input.set(text);
-                Vec::new()
+                give_back(model, text);
+                go_to_end(model)
             }
         };
     }
     if model.rooms.current().is_none() {
-        model.input.set(text);
+        give_back(model, text);
         return no_room(model);
     }
     say(model, text.strip_prefix("//").map_or(text.to_owned(), |rest| format!("/{rest}")))
@@ -83,22 +83,22 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         Command::Leave => in_this_room(model, here, Operation::Leave),
         Command::Rooms => {
             room_lines(model).into_iter().for_each(|line| note_in(model, None, NoteKind::Answer, line));
-            vec![Effect::PublicRooms { address: here }]
+            seen(model, Effect::PublicRooms { address: here })
         }
         Command::Who => match here {
-            Some(address) => vec![Effect::Who(address)],
+            Some(address) => seen(model, Effect::Who(address)),
             None => no_room(model),
         },
-        Command::Search(words) => vec![Effect::Search { address: here, words }],
+        Command::Search(words) => seen(model, Effect::Search { address: here, words }),
         Command::Try => vec![Effect::TryNow],
         Command::Stop => vec![Effect::Stop],
         Command::Resume => vec![Effect::Resume],
         Command::LogIn => vec![Effect::LogIn],
-        Command::Why => vec![Effect::Why { address: here }],
+        Command::Why => seen(model, Effect::Why { address: here }),
         Command::Status => {
             let words = status::words(&model.status, model.now_ms).text();
             note_in(model, None, NoteKind::Answer, words);
-            Vec::new()
+            go_to_end(model)
         }
         Command::Help => {
             model.overlay = Some(Overlay::Help { scrolled: 0 });
@@ -106,6 +106,13 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         }
         Command::Quit => vec![Effect::Quit(Leaving::Done)],
     }
+}
+
+/// Asks, and goes to where the answer will stand.
+fn seen(model: &mut Model, asks: Effect) -> Vec<Effect> {
+    let mut effects = go_to_end(model);
+    effects.push(asks);
+    effects
 }
 
 fn in_this_room(model: &mut Model, here: Option<Address>, operation: impl FnOnce(Address) -> Operation) -> Vec<Effect> {
