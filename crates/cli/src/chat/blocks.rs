@@ -74,15 +74,24 @@ pub(crate) fn blocks<'r>(room: &'r Room, zone: &Zone) -> Vec<(Key, Block<'r>)> {
         before = Some(entry.sequence);
     }
     if window.at_end() {
-        notes.for_each(|note| blocks.note(note));
+        // What was said while these waited stands behind those that waited then, in sight.
+        let waits = |note: &&Note| note.behind.is_some_and(|id| window.pending.iter().any(|pending| pending.id == id));
+        let (mut behind, before): (Vec<_>, Vec<_>) = notes.partition(waits);
+        before.into_iter().for_each(|note| blocks.note(note));
         for (arriving, number) in window.arriving.iter().zip(0..) {
             blocks.push(u64::MAX, Rank::Arriving, number, Block::Arriving(arriving));
         }
         if window.pending_more {
             blocks.push(u64::MAX, Rank::Pending, 0, Block::PendingMore);
         }
-        for (pending, number) in window.pending.iter().zip(1..) {
-            blocks.push(u64::MAX, Rank::Pending, number, Block::Pending(pending));
+        let mut numbers = 1..;
+        let mut push = |block| {
+            let number = numbers.next().unwrap_or(u64::MAX);
+            blocks.push(u64::MAX, Rank::Pending, number, block);
+        };
+        for pending in &window.pending {
+            push(Block::Pending(pending));
+            behind.extract_if(.., |note| note.behind == Some(pending.id)).for_each(|note| push(Block::Note(note)));
         }
     }
     blocks.list

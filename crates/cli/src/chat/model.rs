@@ -222,7 +222,8 @@ impl Room {
     pub(crate) fn note(&mut self, at_ms: u64, kind: NoteKind, text: String) {
         let number = self.notes.back().map_or(0, |note| note.number + 1);
         let after = self.window.newest();
-        self.notes.push_back(Note { number, after, at_ms, kind, body: Body::new(text) });
+        let behind = self.window.pending.last().map(|pending| pending.id);
+        self.notes.push_back(Note { number, after, behind, at_ms, kind, body: Body::new(text) });
         if self.notes.len() > NOTES_MAX {
             self.notes.pop_front();
         }
@@ -286,6 +287,8 @@ pub(crate) struct Note {
     pub(crate) number: u64,
     /// The entry that it stands behind; `None`: none was held when it was said.
     pub(crate) after: Option<u64>,
+    /// What waited last when it was said: it stands behind that for as long as that waits.
+    pub(crate) behind: Option<OperationId>,
     pub(crate) at_ms: u64,
     pub(crate) kind: NoteKind,
     pub(crate) body: Body,

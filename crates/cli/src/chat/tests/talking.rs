@@ -120,6 +120,19 @@ fn a_message_that_could_not_be_queued_is_given_back_with_the_reason() {
 }
 
 #[test]
+fn what_is_said_while_more_waits_than_fits_the_screen_is_in_sight() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=2));
+    chat.apply(Event::Changed);
+    let pending = (1..=50).map(|id| queued(id, &format!("waits {id}"))).collect();
+    let (looking, rooms) = (chat.looking(), vec![summary(LOBBY, "lobby", 2)]);
+    chat.apply(Event::Looked(Box::new(Look { looking, rooms, pending, ..Look::default() })));
+    let address = Some(Address::Room(LOBBY));
+    let (why, text) = ("the outbox is full".to_owned(), "hello".to_owned());
+    chat.apply(Event::NotQueued { address, why, text });
+    assert!(chat.shows("! not sent: the outbox is full") && chat.shows("waits 50"), "{}", chat.screen());
+}
+
+#[test]
 fn a_mention_rings_unless_one_said_it_oneself_or_turned_the_bell_off() {
     let mut chat = Chat::in_lobby(80, 24, talk(1..=1));
     assert!(chat.arrives(vec![says(2, "bob", "Ann: are you there?")]).contains(&Effect::Bell));
