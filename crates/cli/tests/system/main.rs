@@ -7,6 +7,7 @@ mod bench;
 mod causes;
 mod chat;
 mod chat_commands;
+mod chat_full;
 mod clients_killed;
 mod clocks;
 mod crowd_returns;
