@@ -152,7 +152,10 @@ impl Shell {
             _ = self.signals.terminate.recv() => self.leaving = Some(Leaving::Done),
             _ = self.signals.hang_up.recv() => self.leaving = Some(Leaving::Done),
             _ = self.signals.interrupt.recv() => self.leaving = Some(Leaving::Interrupted),
-            _ = self.signals.go_on.recv() => self.tty.come_back().map_err(|error| torn(&error))?,
+            _ = self.signals.go_on.recv() => {
+                self.tty.come_back().map_err(|error| torn(&error))?;
+                self.stale = true;
+            }
             event = poll_fn(|context| Pin::new(&mut self.keys).poll_next(context)) => self.on_terminal(event).await?,
             () = self.tty.painted() => {}
             Some(done) = self.queueing.join_next() => {

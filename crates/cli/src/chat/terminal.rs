@@ -1,7 +1,7 @@
 //! The terminal while the chat has it: raw, on its other screen, and given back however the chat ends.
 //!
 //! What is drawn is written by a thread of its own. A terminal that is held (Ctrl-S, a slow line) holds up nothing
-//! else: the next frame is made when the last one has been taken.
+//! else: the next frame is made when the last one has been taken, and the chat ends without its taking anything.
 
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -16,7 +17,11 @@ use crossterm::{cursor, execute, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
+use steadfast_net::clock::{BootClock, BootTimer};
 use tokio::sync::mpsc::{Receiver, channel};
+
+/// How long a terminal has for taking what is written to it last.
+const LAST_WRITING: Duration = Duration::from_secs(1);
 
 /// The terminal, from [`take`](Tty::take) until it is dropped.
 #[derive(Debug)]
@@ -77,7 +82,11 @@ impl Tty {
         let broken = give_back_on_panic();
         let tty =
             Self { terminal, drawn, painter: Some(painter), painted, thread: Some(thread), painting: false, broken };
-        enter()?;
+        enable_raw_mode()?;
+        let mut out = io::stdout().lock();
+        TAKEN.store(true, Ordering::Release);
+        enter(&mut out)?;
+        drop(out);
         Ok(tty)
     }
 
@@ -126,7 +135,9 @@ impl Tty {
     /// Gives the terminal to the shell until this process is in the foreground again.
     pub(crate) async fn suspend(&mut self) -> io::Result<()> {
         if self.painting {
-            self.painted().await;
+            let mut timer = BootTimer::new()?;
+            // One that takes nothing in has no shell to show either.
+            timer.within(BootClock::now() + LAST_WRITING, self.painted()).await?;
         }
         leave()?;
         // The shell learns of it as of any program's Ctrl-Z. A process that no shell waits for is not stopped by it.
@@ -139,7 +150,10 @@ impl Tty {
     pub(crate) fn come_back(&mut self) -> io::Result<()> {
         // What it was before is asked anew: the shell may have changed it.
         disable_raw_mode()?;
-        enter()?;
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::Release);
+        // By the painter, with the next frame: it may be at the last one still, and nothing waits for it.
+        enter(&mut self.drawn)?;
         self.redraw()
     }
 
@@ -164,20 +178,16 @@ impl Drop for Tty {
             drop(thread.join());
         }
         if !self.is_broken() {
-            // There is nobody left to be told.
-            leave().ok();
+            leave_in_time();
         }
     }
 }
 
-/// Whether the process's terminal is the chat's. Changed under the lock of standard output, so that no frame is painted
-/// behind the terminal's giving back.
+/// Whether the process's terminal is the chat's. It is given back under the lock of standard output, so that no frame
+/// is painted behind that.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-fn enter() -> io::Result<()> {
-    enable_raw_mode()?;
-    let mut out = io::stdout().lock();
-    TAKEN.store(true, Ordering::Release);
+fn enter(out: &mut impl Write) -> io::Result<()> {
     execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
 }
 
@@ -190,6 +200,21 @@ fn leave() -> io::Result<()> {
     disable_raw_mode().and(written)
 }
 
+/// Gives the terminal back; one that takes nothing in only gets its settings back.
+fn leave_in_time() {
+    let (done, left) = sync_channel(1);
+    // Neither of the two has anybody left to tell: this is the end.
+    let leave = move || {
+        leave().ok();
+        done.send(()).ok();
+    };
+    // Where the terminal is held nobody can join it: it ends with the process.
+    let thread = std::thread::Builder::new().name("leaving".to_owned()).spawn(leave);
+    if thread.is_err() || left.recv_timeout(LAST_WRITING).is_err() {
+        disable_raw_mode().ok();
+    }
+}
+
 /// A panic is told on the terminal as it was before.
 fn give_back_on_panic() -> Arc<AtomicBool> {
     let broken = Arc::new(AtomicBool::new(false));
@@ -197,8 +222,7 @@ fn give_back_on_panic() -> Arc<AtomicBool> {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         if !noted.swap(true, Ordering::AcqRel) {
-            // There is nobody to be told but by the words that follow.
-            leave().ok();
+            leave_in_time();
         }
         before(info);
     }));

@@ -8,6 +8,7 @@ mod causes;
 mod chat;
 mod chat_commands;
 mod chat_full;
+mod chat_held;
 mod clients_killed;
 mod clocks;
 mod crowd_returns;

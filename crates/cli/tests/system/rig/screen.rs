@@ -174,6 +174,12 @@ impl Screen {
         super::command("kill", &[&format!("-{name}"), &self.process().to_string()]);
     }
 
+    /// The terminal takes nothing in until the value is dropped.
+    pub(crate) fn hold(&self) -> HeldScreen<'_> {
+        super::command("kill", &["-STOP", &self.server.id().to_string()]);
+        HeldScreen(self)
+    }
+
     /// Waits until the program has ended, with this exit code as a shell tells it, and has left the terminal as it
     /// was: the full screen is gone, the cursor shows, what is typed is read line by line and echoed.
     #[track_caller]
@@ -207,6 +213,16 @@ impl Screen {
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{command:?}: {said}");
         String::from_utf8(done.stdout).expect("tmux speaks UTF-8")
+    }
+}
+
+/// A terminal that takes nothing in, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct HeldScreen<'s>(&'s Screen);
+
+impl Drop for HeldScreen<'_> {
+    fn drop(&mut self) {
+        super::command("kill", &["-CONT", &self.0.server.id().to_string()]);
     }
 }
 
