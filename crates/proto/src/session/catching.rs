@@ -33,10 +33,9 @@ impl CatchUp {
             if let Some(&Some(last)) = known.rooms.get(&room)
                 && head.room_sequence > last
             {
-                // A peer may list a room twice, and say any number.
-                if self.rooms.insert(room, (last, head.room_sequence)).is_none() {
-                    self.total = self.total.saturating_add(head.room_sequence - last);
-                }
+                // A room that is named again is counted once.
+                let (from, to) = self.rooms.insert(room, (last, head.room_sequence)).unwrap_or_default();
+                self.total = self.total.saturating_sub(to - from).saturating_add(head.room_sequence - last);
             }
         }
     }
@@ -48,10 +47,10 @@ impl CatchUp {
         if !ends && entry.room_sequence < *head {
             let came = entry.room_sequence.max(*last) - *last;
             *last += came;
-            self.reached = self.reached.saturating_add(came);
+            self.reached += came;
             return;
         }
-        self.reached = self.reached.saturating_add(*head - *last);
+        self.reached += *head - *last;
         self.rooms.remove(&room);
     }
 
@@ -63,5 +62,39 @@ impl CatchUp {
     /// So many of so many; `None`: nothing of what was missed is still to come.
     pub(super) fn progress(&self) -> Option<(u64, u64)> {
         (!self.rooms.is_empty()).then_some((self.reached, self.total))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{AccountId, DeviceId, Place, Term};
+    use crate::session::{Identity, Resume};
+
+    #[test]
+    fn heads_that_come_twice_or_are_as_high_as_can_be_count_each_room_once() {
+        let identity =
+            Identity { name: "ann".to_owned(), device_id: DeviceId([1; 16]), secret: [1; 32], account: AccountId(1) };
+        let place = Some(Place { position: 9, term: Term(1) });
+        let mut known = Known::new(Resume {
+            identity,
+            log_id: None,
+            place,
+            told: None,
+            confirmed_through: 0,
+            rooms: vec![],
+            terms: vec![],
+        });
+        known.rooms = [(RoomId(1), Some(4)), (RoomId(2), Some(0))].into();
+        let heads = |rooms: &[(u64, u64)]| {
+            let head = |&(room, room_sequence)| wire::Head { room, room_sequence, ..wire::Head::default() };
+            wire::Heads { rooms: rooms.iter().map(head).collect(), ..wire::Heads::default() }
+        };
+        let mut catch_up = CatchUp::default();
+        catch_up.handle_heads(&heads(&[(1, 10), (1, 10)]), &known);
+        catch_up.handle_heads(&heads(&[(1, 12)]), &known);
+        assert_eq!(catch_up.progress(), Some((0, 8)));
+        catch_up.handle_heads(&heads(&[(1, u64::MAX), (2, u64::MAX)]), &known);
+        assert_eq!(catch_up.progress(), Some((0, u64::MAX)));
     }
 }

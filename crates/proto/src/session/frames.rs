@@ -3,11 +3,15 @@
 use super::cause::ProtocolFault;
 use super::{Cause, Change, Event, Line, Reply, Request, Rollback, Session};
 use crate::time::{Duration, Instant};
-use crate::wire::{HistoryPage, Welcome, frame::Kind};
+use crate::wire::{Entry, HistoryPage, Welcome, frame::Kind};
+
+/// What a store can hold, and count on from, of positions and room sequences.
+const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
 
 impl Session {
     pub(super) fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64) -> Result<(), Cause> {
         let Line::Up(up) = &mut self.line else { return Ok(()) };
+        check_numbers(&kind)?;
         match kind {
             Kind::Bye(bye) => return Err(Cause::from_bye(bye.reason(), bye.retry_after_ms)),
             Kind::Welcome(welcome) => self.handle_welcome(now, &welcome)?,
@@ -18,6 +22,7 @@ impl Session {
                 self.people.handle_diverged();
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
+                up.check_stream(&kind, &self.known)?;
                 self.record_arrival(&kind);
                 if let Kind::Entry(entry) = &kind {
                     self.people.handle_entry(entry, self.known.account);
@@ -121,5 +126,54 @@ impl Session {
             self.rollback = Rollback::Syncing(self.requests.ask(Request::Sync));
         }
         Ok(())
+    }
+}
+
+/// Refuses positions and room sequences that no log reaches, before anything counts with them.
+fn check_numbers(kind: &Kind) -> Result<(), Cause> {
+    let of = |entry: &Entry| entry.position.max(entry.room_sequence);
+    let highest = match kind {
+        Kind::Entry(entry) => of(entry),
+        Kind::Heads(heads) => heads.rooms.iter().map(|head| head.room_sequence).fold(heads.as_of, u64::max),
+        Kind::Through(through) => through.position,
+        Kind::Gap(gap) => gap.to_sequence,
+        Kind::Outcomes(outcomes) => outcomes.outcomes.iter().map(|outcome| outcome.position).max().unwrap_or(0),
+        Kind::HistoryPage(page) => page.entries.iter().map(of).max().unwrap_or(0),
+        _ => 0,
+    };
+    if highest > NUMBER_MAX {
+        return Err(Cause::ProtocolError(ProtocolFault::Rule("a position or room sequence is beyond all that can be")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{self, Head, Outcome, Outcomes, Through};
+
+    #[test]
+    fn a_number_that_no_store_can_hold_is_refused_wherever_it_stands() {
+        let kinds = |number: u64| {
+            let entry = |position, room_sequence| Entry { position, room_sequence, ..Entry::default() };
+            let page = HistoryPage { entries: vec![entry(1, number)], ..HistoryPage::default() };
+            let head = Head { room_sequence: number, ..Head::default() };
+            [
+                Kind::Entry(entry(number, 1)),
+                Kind::Entry(entry(1, number)),
+                Kind::Heads(wire::Heads { as_of: number, ..wire::Heads::default() }),
+                Kind::Heads(wire::Heads { rooms: vec![head], ..wire::Heads::default() }),
+                Kind::Through(Through { position: number, number: 0 }),
+                Kind::Gap(wire::Gap { to_sequence: number, ..wire::Gap::default() }),
+                Kind::Outcomes(Outcomes { outcomes: vec![Outcome { position: number, ..Outcome::default() }] }),
+                Kind::HistoryPage(page),
+            ]
+        };
+        for kind in kinds(NUMBER_MAX) {
+            assert_eq!(check_numbers(&kind), Ok(()), "{kind:?}");
+        }
+        for kind in kinds(NUMBER_MAX + 1) {
+            assert!(matches!(check_numbers(&kind), Err(Cause::ProtocolError(_))), "{kind:?}");
+        }
     }
 }

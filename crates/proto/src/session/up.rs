@@ -209,7 +209,18 @@ impl Up {
         Ok(())
     }
 
-    /// A frame of the ordered lane; gives the number of the request that it answers.
+    /// Whether a frame of the ordered lane may come now, before anything is made of it.
+    pub(super) fn check_stream(&self, kind: &Kind, known: &Known) -> Result<(), Cause> {
+        if self.phase != Phase::Live {
+            return Err(broken("an entry came before Welcome"));
+        }
+        match kind {
+            Kind::Entry(entry) => check_order(entry, known),
+            _ => Ok(()),
+        }
+    }
+
+    /// A frame of the ordered lane that was checked; gives the number of the request that it answers.
     pub(super) fn handle_stream(
         &mut self,
         kind: Kind,
@@ -217,15 +228,12 @@ impl Up {
         known: &mut Known,
         intake: &mut Intake,
     ) -> Result<Option<u32>, Cause> {
-        if self.phase != Phase::Live {
-            return Err(broken("an entry came before Welcome"));
-        }
         self.stream_bytes += wire_bytes;
         let mut answered = None;
         match kind {
             Kind::Heads(heads) => self.handle_heads(heads, known, intake),
             Kind::Entry(entry) => {
-                check_order(&entry, known)?;
+                follow(&entry, known);
                 known.advance(entry.position);
                 intake.push(Change::Entry(entry));
             }
@@ -303,7 +311,7 @@ impl Up {
 }
 
 /// Positions rise, and a room's sequence is the last + 1, but where one's own membership begins.
-fn check_order(entry: &wire::Entry, known: &mut Known) -> Result<(), Cause> {
+fn check_order(entry: &wire::Entry, known: &Known) -> Result<(), Cause> {
     if known.place.is_none_or(|place| entry.position <= place.position) {
         return Err(broken("an entry came twice or out of order"));
     }
@@ -314,17 +322,21 @@ fn check_order(entry: &wire::Entry, known: &mut Known) -> Result<(), Cause> {
         _ => false,
     };
     match known.rooms.get(&room) {
-        Some(&Some(last)) if entry.room_sequence == last + 1 => {}
-        Some(None) => {}
-        None if begins => {}
-        Some(Some(_)) | None => return Err(Cause::Hole),
+        Some(&Some(last)) if entry.room_sequence == last + 1 => Ok(()),
+        Some(None) => Ok(()),
+        None if begins => Ok(()),
+        Some(Some(_)) | None => Err(Cause::Hole),
     }
+}
+
+/// The room's next entry is expected behind this one.
+fn follow(entry: &wire::Entry, known: &mut Known) {
+    let room = RoomId(entry.room);
     match &entry.what {
         // Should one's membership begin anew, it may do so anywhere behind this.
         Some(What::Left(left)) if left.account == known.account.0 => known.rooms.remove(&room),
         _ => known.rooms.insert(room, Some(entry.room_sequence)),
     };
-    Ok(())
 }
 
 fn broken(rule: &'static str) -> Cause {
