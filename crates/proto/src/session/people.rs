@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::ids::{AccountId, RoomId};
 use crate::names::NAME_BYTES_MAX;
 use crate::time::{Duration, Instant};
-use crate::wire::{Entry, Presence, Signal, Watch, entry::What, frame::Kind};
+use crate::wire::{Entry, Joined, Presence, Signal, Watch, entry::What, frame::Kind};
 
 /// Rooms that a session watches at most.
 pub const WATCHED_ROOMS_MAX: usize = 16;
@@ -136,11 +136,8 @@ impl People {
         let (account, left) = match &entry.what {
             Some(What::Left(left)) => (AccountId(left.account), true),
             Some(What::Message(_)) => (AccountId(entry.account), false),
-            // No signal will follow: what was told would stay as it is for ever.
             Some(What::Joined(joined)) => {
-                let is_known = people.contains_key(&AccountId(joined.account));
-                if !is_known && people.len() == PEOPLE_PER_ROOM_MAX {
-                    people.clear();
+                if join(people, joined, entry.position) {
                     self.settle();
                 }
                 return;
@@ -189,6 +186,24 @@ impl People {
         self.typing_said_at = Some(now);
         Some(Kind::Signal(Signal { room: room.0, ..Signal::default() }))
     }
+}
+
+/// Somebody came who counts from now on. With one too many a server tells of nobody any more, and what is known of the
+/// others would stay as it is for ever. Says whether anything changed.
+fn join(people: &mut BTreeMap<AccountId, Person>, joined: &Joined, position: u64) -> bool {
+    let account = AccountId(joined.account);
+    let is_told = people.contains_key(&account) || people.values().any(|person| person.as_of >= position);
+    // Of a room of which nobody is known nothing is told, or not yet.
+    if people.is_empty() || is_told || joined.name.len() > NAME_BYTES_MAX {
+        return false;
+    }
+    if people.len() >= PEOPLE_PER_ROOM_MAX {
+        people.clear();
+        return true;
+    }
+    let name = joined.name.clone();
+    people.insert(account, Person { name, online: false, typing_until: None, delivered: 0, as_of: position });
+    true
 }
 
 #[cfg(test)]
@@ -255,6 +270,29 @@ mod tests {
         people.handle_signal(NOW, signal(2));
         people.handle_entry(&left(OWN.0, 51), OWN);
         assert_eq!((people.of(ROOM).count(), people.rooms().count()), (0, 1));
+    }
+
+    #[test]
+    fn a_room_that_grows_beyond_what_is_told_of_has_nobody_until_all_are_told_anew() {
+        let mut people = watching();
+        let joined = |account, position| {
+            let what = What::Joined(Joined { account, name: format!("p{account}"), ..Joined::default() });
+            Entry { what: Some(what), ..left(account, position) }
+        };
+        people.handle_entry(&joined(2, 40), OWN);
+        assert_eq!(people.of(ROOM).count(), 0, "it is not known that the server tells of this room");
+        (1..=99).for_each(|account| people.handle_signal(NOW, signal(account)));
+        people.handle_entry(&joined(200, 50), OWN);
+        assert_eq!(people.of(ROOM).count(), 99, "what was told is newer");
+        // They come faster than signals.
+        people.handle_entry(&joined(200, 51), OWN);
+        people.handle_entry(&joined(200, 52), OWN);
+        assert_eq!(people.of(ROOM).count(), 100);
+        people.handle_entry(&joined(201, 53), OWN);
+        people.handle_entry(&joined(202, 54), OWN);
+        assert_eq!(people.of(ROOM).count(), 0);
+        people.handle_signal(NOW, Signal { as_of: 60, ..signal(2) });
+        assert_eq!(people.of(ROOM).count(), 1);
     }
 
     #[test]
