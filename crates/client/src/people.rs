@@ -44,8 +44,8 @@ pub struct Person {
 
 /// To how many of the others a message was delivered.
 ///
-/// Those are counted who are members now. Whoever came after the message counts, too, though it was never for them: among
-/// [`to`](Self::to) as soon as they have stored everything up to it.
+/// Those are counted who are members now. Whoever came after the message counts, too, though it was never for them:
+/// among [`to`](Self::to) as soon as they have stored everything up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered {
     /// Members, besides the author, with a device that has stored it.

@@ -43,8 +43,8 @@ pub(super) struct People {
     typing: BTreeMap<AccountId, Typing>,
     watching: BTreeMap<ReaderId, Watching>,
     watchers: BTreeMap<RoomId, BTreeSet<ReaderId>>,
-    /// Accounts that changed and that no tick has looked after; each in the rooms whose last entry is beyond a position:
-    /// an acknowledgement says nothing new where all was acknowledged before.
+    /// Accounts that changed and that no tick has looked after; each in the rooms whose last entry is beyond a
+    /// position: an acknowledgement says nothing new where all was acknowledged before.
     changed: BTreeMap<AccountId, u64>,
     /// Those of them that are being looked after, over as many ticks as it takes.
     settling: BTreeMap<AccountId, u64>,
