@@ -333,7 +333,10 @@ impl Shell {
     }
 
     fn queue_next(&mut self) {
-        if let Some(operation) = self.waiting.pop_front() {
+        // What the last one led to may have begun already.
+        if self.queueing.is_empty()
+            && let Some(operation) = self.waiting.pop_front()
+        {
             drop(self.queueing.spawn(self.store.clone().queue(operation)));
         }
     }
@@ -352,10 +355,12 @@ impl Shell {
             tokio::select! {
                 Some(done) = self.queueing.join_next() => {
                     if let Ok(event) = done {
-                        if let Event::NotQueued { why, text, .. } = &event
-                            && !text.is_empty()
-                        {
-                            unsent.push(format!("not sent ({why}): {}", harmless(text)));
+                        if let Event::NotQueued { address, why, text } = &event {
+                            // What waited for a room that is not made goes with it.
+                            let held = if address.is_none() { self.model.going.take() } else { None };
+                            let texts = held.into_iter().flatten().chain(Some(text.clone()));
+                            let texts = texts.filter(|text| !text.is_empty());
+                            unsent.extend(texts.map(|text| format!("not sent ({why}): {}", harmless(&text))));
                         }
                         // What was entered on the way to a new room goes there now.
                         self.apply(event).await;
