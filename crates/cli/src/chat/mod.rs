@@ -64,7 +64,8 @@ pub(crate) async fn run(options: Options, log: LogLines) -> Result<(), Exit> {
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let settings = Settings { bell: options.bell == Switch::On, colour };
     let mut model = Model::new(&name, size, Zone::of_the_system(), settings, client.status().now());
-    model.wanted = options.room.map(Address::Public);
+    // As it is written on the screen, too.
+    model.wanted = options.room.map(|room| Address::Public(room.strip_prefix('#').unwrap_or(&room).to_owned()));
     let tty = Tty::take(size).map_err(|error| not_usable(&error))?;
     let shell = Shell::new(client, model, tty, log)?;
     match shell.run().await? {

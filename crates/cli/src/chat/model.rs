@@ -130,6 +130,19 @@ pub(crate) enum Kind {
     Other,
 }
 
+impl Kind {
+    /// The name of a room of this kind with the sign that it has on the screen.
+    pub(crate) fn titled(self, name: &str) -> String {
+        let sign = match self {
+            Self::Public => "#",
+            Self::Direct => "@",
+            Self::Private => "&",
+            Self::Other => "",
+        };
+        format!("{sign}{name}")
+    }
+}
+
 /// A room as the store tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
@@ -203,12 +216,7 @@ impl Room {
 
     /// As it is named on the screen.
     pub(crate) fn title(&self) -> String {
-        match self.kind {
-            Kind::Public => format!("#{}", self.name),
-            Kind::Direct => format!("@{}", self.name),
-            Kind::Private => format!("&{}", self.name),
-            Kind::Other => self.name.clone(),
-        }
+        self.kind.titled(&self.name)
     }
 
     pub(crate) fn id(&self) -> Option<RoomId> {

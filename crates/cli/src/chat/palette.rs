@@ -4,7 +4,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 /// Colours for names: those that can be read on both light and dark ground.
-const NAMES: [Color; 6] = [Color::Red, Color::Green, Color::Blue, Color::Magenta, Color::Cyan, Color::Yellow];
+const NAMES: [Color; 5] = [Color::Red, Color::Green, Color::Blue, Color::Magenta, Color::Cyan];
 
 /// Styles by what they are for.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ impl Palette {
     }
 
     pub(crate) fn waiting(self) -> Style {
-        self.with(Color::Yellow, Modifier::empty())
+        self.with(Color::Magenta, Modifier::empty())
     }
 
     pub(crate) fn stored(self) -> Style {

@@ -259,10 +259,11 @@ impl Store {
         let is_more = found.len() > FOUND_MAX;
         found.truncate(FOUND_MAX);
         let infos = self.client.rooms().await?;
-        let names: BTreeMap<RoomId, &str> = infos.iter().map(|info| (info.room, info.name.as_str())).collect();
+        let names: BTreeMap<RoomId, String> =
+            infos.iter().map(|info| (info.room, kind_of(info.kind).titled(&info.name))).collect();
         let line = |message: &Message| {
             let text = message.text().unwrap_or_default().replace('\n', " ");
-            let room = names.get(&message.room).copied().unwrap_or_default();
+            let room = names.get(&message.room).map(String::as_str).unwrap_or_default();
             format!("{} {room} {}: {text}", zone.moment(message.at_ms), message.author)
         };
         let mut lines: Vec<String> = found.iter().rev().map(line).collect();

@@ -170,8 +170,10 @@ pub(crate) fn mentions(text: &str, name: &str) -> Vec<std::ops::Range<usize>> {
         return found;
     }
     for (start, word) in words(text) {
-        // A name may have dots and dashes inside; behind it they end a sentence.
-        let bare = word.trim_end_matches(['.', '-']);
+        // A name may have dots and dashes inside; around it they are of the sentence.
+        let bare = word.trim_start_matches(['.', '-']);
+        let start = start + word.len() - bare.len();
+        let bare = bare.trim_end_matches(['.', '-']);
         if is_named(bare, name) {
             found.push(start..start + bare.len());
         }
@@ -269,6 +271,7 @@ mod tests {
         assert_eq!((found("ask ZOË", "zoë"), found("ann-2", "ann"), found("ann...", "ann")), (1, 0, 1));
         assert_eq!(found("hi zoe\u{308}!", "Zoë"), 1, "in another spelling of the same letters");
         assert_eq!(mentions("hi ann! ANN", "ann"), [3..6, 8..11]);
+        assert_eq!(mentions("…so .ann -ann- knows", "ann"), [7..10, 12..15]);
     }
 
     proptest! {

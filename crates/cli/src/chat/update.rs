@@ -8,7 +8,7 @@ use crossterm::event::KeyEventKind;
 use steadfast::Status;
 
 use super::event::{Effect, Event, Held, Look, Looking, Page};
-use super::model::{Address, LookState, Model, NoteKind, Room, Unread, is_at};
+use super::model::{Address, Kind, LookState, Model, NoteKind, Room, Unread, is_at};
 use keys::on_key;
 use scrolling::fetch_if_near_top;
 use speaking::{enter, open};
@@ -175,7 +175,7 @@ fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
         LookState::LookingInVain => return look(model),
     };
     model.look_due = false;
-    let mentioned_before = mentioned(model);
+    let called_before = called(model);
     model.outbox = found.outbox;
     model.rooms.take(found.rooms);
     let mut effects = Vec::new();
@@ -195,7 +195,7 @@ fn on_looked(model: &mut Model, found: Look) -> Vec<Effect> {
         room.window.take_pending(found.pending, found.pending_more);
         effects.extend(mark_read(room));
     }
-    if model.settings.bell && (bell || mentioned(model) > mentioned_before) {
+    if model.settings.bell && (bell || called(model) > called_before) {
         effects.push(Effect::Bell);
     }
     effects.extend(fetch_if_near_top(model));
@@ -228,10 +228,15 @@ fn first_room(model: &mut Model) -> Vec<Effect> {
     show_room(model, index)
 }
 
-/// Other rooms in which the person was named.
-fn mentioned(model: &Model) -> usize {
+/// What in other rooms is for this person: each message of a conversation, and a room in which they were named.
+fn called(model: &Model) -> u64 {
     let shown = model.rooms.current_index();
-    model.rooms.list().iter().enumerate().filter(|(index, room)| Some(*index) != shown && room.unread.mentioned).count()
+    let others = model.rooms.list().iter().enumerate().filter(|(index, _)| Some(*index) != shown);
+    let calls = |room: &Room| match room.kind {
+        Kind::Direct => room.unread.messages,
+        Kind::Public | Kind::Private | Kind::Other => room.unread.mentioned.into(),
+    };
+    others.map(|(_, room)| calls(room)).sum()
 }
 
 /// What is on the screen counts as read.

@@ -155,6 +155,21 @@ fn a_mention_in_another_room_rings_once() {
 }
 
 #[test]
+fn each_message_of_a_conversation_in_another_room_rings() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=1));
+    let bob = |many| {
+        let bob = Summary { kind: Kind::Direct, ..summary(RoomId(9), "bob", 4) };
+        vec![summary(LOBBY, "lobby", 1), unread(bob, many, false)]
+    };
+    for many in 1..=2 {
+        chat.apply(Event::Changed);
+        assert!(chat.looked(bob(many), Vec::new()).contains(&Effect::Bell));
+    }
+    chat.apply(Event::Changed);
+    assert!(!chat.looked(bob(2), Vec::new()).contains(&Effect::Bell));
+}
+
+#[test]
 fn what_is_on_the_screen_is_read_and_what_is_below_it_is_not() {
     let mut chat = Chat::in_lobby(80, 10, talk(1..=40));
     let read = |sequence| Effect::MarkRead { room: LOBBY, sequence };
