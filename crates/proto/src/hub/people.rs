@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Hub, ReaderId};
+use super::readers::Readers;
+use super::{Hub, ReaderId, State};
 use crate::ids::{AccountId, RoomId};
 use crate::session::WATCHED_ROOMS_MAX;
 use crate::time::{Duration, Instant, wire_ms};
@@ -19,8 +20,9 @@ const SIGNALLED_MEMBERS_MAX: u32 = 100;
 pub const PEOPLE_TICK: Duration = Duration::from_millis(100);
 /// Signals that one link gets between two ticks.
 const SIGNALS_PER_TICK: u32 = 32;
-/// Accounts that one tick looks after: it runs while the hub is held.
-const ACCOUNTS_PER_TICK: usize = 1_024;
+/// Rooms of accounts, and readers that watch them, that one tick looks after: it runs while the hub is held. Of one
+/// account it looks after all.
+const MARKS_PER_TICK: usize = 16_384;
 /// How long somebody counts as typing who said so once.
 const TYPING_LASTS: Duration = Duration::from_secs(5);
 /// What one account says of its typing within this time of the last word of it that counted is dropped.
@@ -112,23 +114,26 @@ impl People {
         }
     }
 
-    /// Something of an account changed that this room's watchers are to be told.
-    fn mark(&mut self, room: RoomId, members: u32, woken: &mut BTreeSet<ReaderId>) {
-        let Some(readers) = self.watchers.get(&room) else { return };
-        let is_silent = members > SIGNALLED_MEMBERS_MAX;
+    /// Something of an account changed that this room's watchers are to be told, if they are members; how many were
+    /// looked at.
+    fn mark(&mut self, room: RoomId, state: &State, readers: &Readers, woken: &mut BTreeSet<ReaderId>) -> usize {
+        let Some(watchers) = self.watchers.get(&room) else { return 1 };
+        let is_silent = state.member_count(room) > SIGNALLED_MEMBERS_MAX;
         if is_silent && !self.silent.insert(room) {
-            return;
+            return 1;
         }
         if !is_silent {
             self.silent.remove(&room);
         }
-        for &id in readers {
+        let is_member = |id| readers.get(id).is_some_and(|reader| state.is_member(reader.account, room));
+        for &id in watchers.iter().filter(|&&id| is_member(id)) {
             let rooms = self.watching.get_mut(&id).map(|watching| watching.rooms.iter_mut());
             if let Some(watched) = rooms.into_iter().flatten().find(|watched| watched.room == room) {
                 watched.marked = self.tick;
                 woken.insert(id);
             }
         }
+        watchers.len()
     }
 
     /// A link of the account is gone that had acknowledged so much; it may have been the last one.
@@ -228,25 +233,30 @@ impl Hub {
 
     /// To be called every [`PEOPLE_TICK`] while somebody watches.
     pub fn tick_people(&mut self) -> PeopleTick {
-        let (people, state) = (&mut self.people, &self.state);
+        let (people, state, readers) = (&mut self.people, &self.state, &self.readers);
         people.tick += 1;
         let mut woken = std::mem::take(&mut people.unfinished);
         if people.settling.is_empty() {
             people.settling = std::mem::take(&mut people.changed);
         }
-        for _ in 0..ACCOUNTS_PER_TICK {
-            let Some((account, beyond)) = people.settling.pop_first() else { break };
-            people.persons.entry(account).or_default().changed_at = people.tick;
-            for (id, room, membership) in state.rooms_of(account) {
-                if membership.is_open() && room.head_position > beyond {
-                    people.mark(id, state.member_count(id), &mut woken);
-                }
-            }
-        }
-        for (room, account) in std::mem::take(&mut people.typed) {
+        let mut marks = 0;
+        while marks < MARKS_PER_TICK
+            && let Some((room, account)) = people.typed.pop_first()
+        {
             if state.is_member(account, room) {
                 people.persons.entry(account).or_default().changed_at = people.tick;
-                people.mark(room, state.member_count(room), &mut woken);
+                marks += people.mark(room, state, readers, &mut woken);
+            }
+        }
+        while marks < MARKS_PER_TICK
+            && let Some((account, beyond)) = people.settling.pop_first()
+        {
+            people.persons.entry(account).or_default().changed_at = people.tick;
+            marks += 1;
+            for (id, room, membership) in state.rooms_of(account) {
+                if membership.is_open() && room.head_position > beyond {
+                    marks += people.mark(id, state, readers, &mut woken);
+                }
             }
         }
         for id in &woken {

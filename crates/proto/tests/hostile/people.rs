@@ -273,6 +273,21 @@ fn a_room_that_is_too_large_to_be_told_of_wakes_nobody_and_is_told_anew_when_it_
 }
 
 #[test]
+fn who_watches_a_room_from_outside_is_woken_by_nothing_in_it_and_told_all_on_entering() {
+    let (mut scene, room) = Scene::crowd(2, "lobby");
+    scene.sign_up(5);
+    let (mut stranger, mut bob) = (scene.connect(5), scene.connect(1));
+    watch(&mut scene, &mut stranger, vec![room]);
+    assert_eq!(told_in_the_end(&mut scene, &mut stranger), []);
+    say(&mut scene, &mut bob, START, types_in(room));
+    let position = scene.op(1, 2, send(room, 9)).position;
+    say(&mut scene, &mut bob, START, Kind::Ack(wire::Ack { position, stream_bytes: 0 }));
+    assert_eq!(scene.hub.tick_people().woken, []);
+    scene.op(5, 1, enter("lobby"));
+    assert_eq!(told_in_the_end(&mut scene, &mut stranger).len(), 3);
+}
+
+#[test]
 fn signals_leave_behind_entries_and_a_pong_before_both() {
     let (mut scene, room) = Scene::crowd(2, "lobby");
     let mut ann = scene.connect(0);
