@@ -1,7 +1,6 @@
 //! A room: what a program says in it and reads of it.
 
 use steadfast_proto::ids::RoomId;
-use steadfast_proto::names;
 use steadfast_proto::session::Request;
 use steadfast_proto::wire;
 use steadfast_store::profile::{self as store, NewBody, ProfileStore, Target};
@@ -52,26 +51,9 @@ impl Named {
 
     fn find(&self, profile: &dyn ProfileStore) -> Result<Option<store::RoomInfo>, store::ProfileError> {
         match self {
-            Self::Public(name) => find(profile, name, wire::RoomKind::Public),
-            Self::Direct(name) => find(profile, name, wire::RoomKind::Direct),
+            Self::Public(name) => profile.room_of_kind(wire::RoomKind::Public, name),
+            Self::Direct(name) => profile.room_of_kind(wire::RoomKind::Direct, name),
             Self::Id(room) => profile.room(*room),
-        }
-    }
-}
-
-fn find(
-    profile: &dyn ProfileStore,
-    name: &str,
-    kind: wire::RoomKind,
-) -> Result<Option<store::RoomInfo>, store::ProfileError> {
-    match profile.room_by_name(name)? {
-        None => Ok(None),
-        Some(room) if room.kind == kind => Ok(Some(room)),
-        // Rooms of several kinds may have one name.
-        Some(_) => {
-            let folded = names::folded(name).ok();
-            let same = |room: &store::RoomInfo| room.kind == kind && names::folded(&room.name).ok() == folded;
-            Ok(profile.rooms()?.into_iter().find(same))
         }
     }
 }

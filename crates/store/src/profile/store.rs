@@ -5,7 +5,7 @@
 
 use steadfast_proto::ids::{OperationId, Place, RoomId};
 use steadfast_proto::session::{Change, Identity, Resume, Stored};
-use steadfast_proto::wire;
+use steadfast_proto::wire::{self, RoomKind};
 
 use super::{
     AppendError, ApplyError, AsideMessage, ConsumerClaim, FlightRow, NewOp, Notice, PendingIn, PendingOp, ProfileError,
@@ -72,6 +72,9 @@ pub trait ProfileStore: Send {
     /// The room of this name: one that this account is in before one that it was in, a public one before others. The
     /// account room has no name.
     fn room_by_name(&self, name: &str) -> Result<Option<RoomInfo>, ProfileError>;
+
+    /// The room of this kind and name: one that this account is in before one that it was in.
+    fn room_of_kind(&self, kind: RoomKind, name: &str) -> Result<Option<RoomInfo>, ProfileError>;
 
     /// Entries of every kind from one room sequence on, ascending, at most `limit`.
     fn messages(&self, room: RoomId, from_sequence: u64, limit: usize) -> Result<Vec<StoredMessage>, ProfileError>;

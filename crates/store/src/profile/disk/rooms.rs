@@ -19,6 +19,12 @@ impl Profile {
         Ok(statement.query_row([folded(name)], read).optional()?)
     }
 
+    /// The room of this kind and name: one that this account is in before one that it was in.
+    pub fn room_of_kind(&self, kind: RoomKind, name: &str) -> Result<Option<RoomInfo>, ProfileError> {
+        let room = of_kind(&self.connection, kind, &folded(name))?;
+        Ok(room.map(|room| load(&self.connection, room)).transpose()?.flatten())
+    }
+
     /// All rooms, those left too, by name.
     pub fn rooms(&self) -> Result<Vec<RoomInfo>, ProfileError> {
         Ok(all(&self.connection)?)

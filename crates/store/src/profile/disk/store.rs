@@ -2,7 +2,7 @@
 
 use steadfast_proto::ids::{OperationId, Place, RoomId};
 use steadfast_proto::session::{Change, Identity, Resume, Stored};
-use steadfast_proto::wire;
+use steadfast_proto::wire::{self, RoomKind};
 
 use super::{
     AppendError, ApplyError, AsideMessage, ConsumerClaim, FlightRow, NewOp, Notice, PendingIn, PendingOp, Profile,
@@ -79,6 +79,10 @@ impl ProfileStore for Profile {
 
     fn room_by_name(&self, name: &str) -> Result<Option<RoomInfo>, ProfileError> {
         Profile::room_by_name(self, name)
+    }
+
+    fn room_of_kind(&self, kind: RoomKind, name: &str) -> Result<Option<RoomInfo>, ProfileError> {
+        Profile::room_of_kind(self, kind, name)
     }
 
     fn messages(&self, room: RoomId, from_sequence: u64, limit: usize) -> Result<Vec<StoredMessage>, ProfileError> {

@@ -35,6 +35,7 @@ use super::flight::FLIGHTS_MAX;
 use super::outbox::within_bytes;
 use super::pending::Ways;
 use super::reading::Counting;
+use super::rooms::folded;
 use super::search::search_step;
 use super::standing::{Standing, resume};
 use super::{
@@ -279,6 +280,11 @@ impl ProfileStore for MemoryProfile {
 
     fn room_by_name(&self, name: &str) -> Result<Option<RoomInfo>, ProfileError> {
         Ok(self.state().rooms.by_name(name).cloned())
+    }
+
+    fn room_of_kind(&self, kind: wire::RoomKind, name: &str) -> Result<Option<RoomInfo>, ProfileError> {
+        let rooms = &self.state().rooms;
+        Ok(rooms.of_kind(kind, &folded(name)).and_then(|room| rooms.get(room).cloned()))
     }
 
     fn messages(&self, room: RoomId, from_sequence: u64, limit: usize) -> Result<Vec<StoredMessage>, ProfileError> {

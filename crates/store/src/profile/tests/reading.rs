@@ -90,6 +90,9 @@ fn a_room_is_found_by_its_name_in_any_case() {
         assert_eq!(found("zoë"), Some(RoomId(2)), "public ones first");
         assert_eq!(found("LOBBY"), Some(RoomId(3)));
         assert_eq!((found("nowhere"), found("")), (None, None));
+        let of = |kind, name: &str| profile.room_of_kind(kind, name).expect("read").map(|info| info.room);
+        assert_eq!((of(RoomKind::Private, "zoë"), of(RoomKind::Public, "zoë")), (Some(RoomId(1)), Some(RoomId(2))));
+        assert_eq!((of(RoomKind::Direct, "zoë"), of(RoomKind::Private, "lobby")), (None, None));
         apply(&mut *profile, &[Change::Entry(left(11, RoomId(2), 2, ANN))]);
         let found = |name: &str| profile.room_by_name(name).expect("read").map(|info| info.room);
         assert_eq!(found("zoë"), Some(RoomId(1)), "ours before those we left");
