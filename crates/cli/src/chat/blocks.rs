@@ -1,6 +1,7 @@
 //! What stands in the message area: entries, with day lines and other things between them, in order.
 
-use super::model::{Entry, Note, Pending, Room, Said};
+use super::model::{Entry, Note, Pending, Said};
+use super::room::Room;
 use super::time::Zone;
 use super::window::Beyond;
 

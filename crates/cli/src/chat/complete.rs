@@ -1,6 +1,7 @@
 //! Completion by the Tab key: commands, rooms behind them, names anywhere. Tab again takes the next one.
 
-use super::model::{Model, Said, same_name};
+use super::model::{Model, Said};
+use super::room::same_name;
 use super::{commands, text};
 
 /// A completion that can go on with the next candidate.

@@ -4,7 +4,8 @@
 use crossterm::event::KeyEvent;
 use steadfast::{OperationId, RoomId, Status};
 
-use super::model::{Address, Entry, Pending, Person, Summary};
+use super::model::{Entry, Pending, Person};
+use super::room::{Address, Summary};
 
 /// Something happened.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Moving the screen over the blocks of a room.
 
 use super::blocks::{Block, Key, blocks};
-use super::model::Room;
+use super::room::Room;
 use super::time::Zone;
 use super::window::Anchor;
 

@@ -21,6 +21,7 @@ use super::text::harmless;
 use super::update::update;
 use super::view::view;
 use crate::exit::Exit;
+use crate::output::tell_last;
 use crate::why;
 
 /// How often what depends on the time is drawn.
@@ -58,6 +59,8 @@ pub(crate) struct Shell {
     queueing: JoinSet<Event>,
     stale: bool,
     leaving: Option<Leaving>,
+    /// For the last wait. Made at the beginning: whoever has no descriptor left still waits.
+    last: BootTimer,
 }
 
 /// What came of waiting for notices, and what goes on waiting.
@@ -105,6 +108,7 @@ impl Shell {
             queueing: JoinSet::new(),
             stale: true,
             leaving: None,
+            last: BootTimer::new().map_err(Exit::failed)?,
         })
     }
 
@@ -120,7 +124,11 @@ impl Shell {
         listening.shutdown().await;
         drop(store);
         client.close().await;
-        if unsent.is_empty() { ended } else { Err(Exit::failed(unsent.join("\n"))) }
+        if unsent.is_empty() {
+            return ended;
+        }
+        unsent.iter().for_each(|words| tell_last(words));
+        ended.and(Err(Exit::told()))
     }
 
     async fn chat(&mut self) -> Result<Leaving, Exit> {
@@ -345,12 +353,7 @@ impl Shell {
     /// sees the screen any more.
     async fn finish_queueing(&mut self) -> Vec<String> {
         let mut unsent = Vec::new();
-        let timer = BootTimer::new();
-        let mut timer = match timer {
-            Ok(timer) => timer,
-            Err(error) => return vec![format!("what was sent last may not be queued: {error}")],
-        };
-        timer.set(Some(BootClock::now() + LAST_QUEUEING));
+        self.last.set(Some(BootClock::now() + LAST_QUEUEING));
         while !self.queueing.is_empty() {
             tokio::select! {
                 Some(done) = self.queueing.join_next() => {
@@ -358,7 +361,7 @@ impl Shell {
                         if let Event::NotQueued { address, why, text } = &event {
                             // What waited for a room that is not made goes with it.
                             let held = if address.is_none() { self.model.going.take() } else { None };
-                            let texts = held.into_iter().flatten().chain(Some(text.clone()));
+                            let texts = held.into_iter().flat_map(|held| held.lines).chain(Some(text.clone()));
                             let texts = texts.filter(|text| !text.is_empty());
                             unsent.extend(texts.map(|text| format!("not sent ({why}): {}", harmless(&text))));
                         }
@@ -367,14 +370,14 @@ impl Shell {
                     }
                     self.queue_next();
                 }
-                _ = timer.expired() => {
+                _ = self.last.expired() => {
                     unsent.push("what was sent last may not be queued: this machine's disk does not answer".to_owned());
                     break;
                 }
             }
         }
         let waiting = std::mem::take(&mut self.waiting).into_iter().filter_map(Operation::text);
-        let held = self.model.going.take().unwrap_or_default();
+        let held = self.model.going.take().into_iter().flat_map(|held| held.lines);
         unsent.extend(waiting.chain(held).map(|text| format!("not sent: {}", harmless(&text))));
         unsent
     }
@@ -385,7 +388,7 @@ async fn listen(mut notices: Notices) -> Heard {
     (notices, heard)
 }
 
-async fn tell_why(client: &Client, address: Option<super::model::Address>) -> Event {
+async fn tell_why(client: &Client, address: Option<super::room::Address>) -> Event {
     let lines = match client.flights(100).await {
         Ok(flights) => {
             let told: Vec<String> = flights.iter().filter_map(|flight: &Flight| why::told(flight)).collect();

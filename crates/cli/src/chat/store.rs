@@ -10,7 +10,8 @@ use steadfast::{
 
 use super::body::Body;
 use super::event::{Event, Held, Look, Looking, Operation, Page, PageEnd, Toward};
-use super::model::{Address, Entry, Kind, Pending, PendingSaid, Person, Said, Summary, Unread, same_name};
+use super::model::{Entry, Pending, PendingSaid, Person, Said};
+use super::room::{Address, Kind, Summary, Unread, same_name};
 use super::text::mentions;
 use super::time::Zone;
 use super::window::{PAGE, PENDING_MAX};

@@ -9,6 +9,8 @@ use ratatui::buffer::CellWidth as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthChar as _;
 
+use super::room::same_name;
+
 /// Characters of one cell: the longest emoji sequences have eleven, what has more is there to do harm.
 const CLUSTER_CHARS_MAX: usize = 16;
 /// What a tab becomes.
@@ -181,10 +183,9 @@ pub(crate) fn mentions(text: &str, name: &str) -> Vec<std::ops::Range<usize>> {
     found
 }
 
-/// As the server compares names; most words need no look at Unicode for that.
+/// Most words need no look at Unicode to be told from a name.
 fn is_named(word: &str, name: &str) -> bool {
-    let folded = |name| steadfast_proto::names::folded(name).ok();
-    word.eq_ignore_ascii_case(name) || (!word.is_ascii() && folded(word).is_some_and(|word| Some(word) == folded(name)))
+    word.eq_ignore_ascii_case(name) || (!word.is_ascii() && same_name(word, name))
 }
 
 /// Runs of what names are made of.

@@ -8,7 +8,8 @@ use crossterm::event::KeyEventKind;
 use steadfast::Status;
 
 use super::event::{Effect, Event, Held, Look, Looking, Page};
-use super::model::{Address, Kind, LookState, Model, NoteKind, Room, Unread, is_at};
+use super::model::{LookState, Model, NoteKind};
+use super::room::{Address, Kind, Room, Unread, is_at};
 use keys::on_key;
 use scrolling::fetch_if_near_top;
 use speaking::{enter, open};
@@ -49,14 +50,10 @@ pub(crate) fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::NotQueued { address, why, text } => on_not_queued(model, address.as_ref(), &why, &text),
         Event::Refused { operation, room, why, text } => {
             let address = room.map(Address::Room);
-            let shown = model.rooms.current().is_some_and(|shown| room.is_some() && shown.id() == room);
             if let Some(room) = room_at(model, address.as_ref()) {
                 room.window.refuse(operation);
             }
-            // It is given back where it was written, and nowhere else: the next Enter would publish it there.
-            if shown {
-                give_back(model, &text);
-            }
+            give_back(model, address.as_ref(), &text);
             let words = if text.is_empty() { why } else { format!("{why}: {text}") };
             note_in(model, address.as_ref(), NoteKind::Error, words);
         }
@@ -88,24 +85,19 @@ fn on_queued(model: &mut Model, address: Address, made: Option<String>, show: bo
 fn on_not_queued(model: &mut Model, address: Option<&Address>, why: &str, text: &str) {
     let held = if address.is_none() { model.going.take() } else { None };
     let what = if text.is_empty() { "not done" } else { "not sent" };
-    match address {
-        Some(address) if model.rooms.current().is_some_and(|shown| is_at(shown, address)) => give_back(model, text),
-        // It was written for another room: that is where it is given back, and only there.
-        Some(address) => keep_for(model, address, text),
-        // What was for a room that is not made is for no other.
-        None => held.into_iter().flatten().for_each(|line| model.input.remember(&line)),
-    }
+    give_back(model, address, text);
+    // What was for a room that is not made is for no other.
+    held.into_iter().flat_map(|held| held.lines).for_each(|line| model.input.remember(&line));
     note_in(model, address, NoteKind::Error, format!("{what}: {why}"));
 }
 
 /// What was entered on the way to a new room is entered there.
 fn enter_what_was_held(model: &mut Model) -> Vec<Effect> {
-    let held = model.going.take().unwrap_or_default();
     let mut effects = Vec::new();
-    for line in held {
+    for line in model.going.take().map(|held| held.lines).unwrap_or_default() {
         match &mut model.going {
             // One of them makes yet another room: the rest is for that.
-            Some(held) => held.push(line),
+            Some(next) => next.lines.push(line),
             None => effects.extend(enter(model, &line)),
         }
     }
@@ -302,23 +294,23 @@ fn room_at<'m>(model: &'m mut Model, address: Option<&Address>) -> Option<&'m mu
     model.rooms.get_mut(index?)
 }
 
-/// Keeps a text for editing in the room that it was written for.
-fn keep_for(model: &mut Model, address: &Address, text: &str) {
+/// Gives a text back for editing where it was written, and in no other room: the next Enter would publish it there.
+fn give_back(model: &mut Model, address: Option<&Address>, text: &str) {
     if text.is_empty() {
         return;
     }
-    let index = model.rooms.find(address);
+    let index = address.and_then(|address| model.rooms.find(address));
+    if index.is_some() && index == model.rooms.current_index() {
+        return give_back_here(model, text);
+    }
     match index.and_then(|index| model.rooms.get_mut(index)) {
         Some(room) if room.draft.is_empty() => text.clone_into(&mut room.draft),
         Some(_) | None => model.input.remember(text),
     }
 }
 
-/// Gives a text back for editing: into the input, or where that is in use into its history.
-fn give_back(model: &mut Model, text: &str) {
-    if text.is_empty() {
-        return;
-    }
+/// Gives a text back into the input, or where that is in use into its history.
+fn give_back_here(model: &mut Model, text: &str) {
     if model.input.is_empty() {
         model.input.set(text);
     } else {

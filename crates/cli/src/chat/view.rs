@@ -6,8 +6,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::layout::Layout;
-use super::model::{Model, Overlay, Person, Room};
+use super::model::{Model, Overlay, Person};
 use super::palette::Palette;
+use super::room::Room;
 use super::screen::Screen;
 use super::status::{self, Mood};
 use super::text::{clipped, harmless, width};

@@ -15,9 +15,8 @@ use steadfast::{OperationId, RoomId, Status};
 
 use super::body::Body;
 use super::event::{Effect, Event, Held, Look, Looking};
-use super::model::{
-    Address, Entry, Kind, Model, Pending, PendingSaid, Person, Said, Settings, Summary, Unread, same_name,
-};
+use super::model::{Entry, Model, Pending, PendingSaid, Person, Said, Settings};
+use super::room::{Address, Kind, Summary, Unread, same_name};
 use super::text::mentions;
 use super::time::Zone;
 use super::update::update;

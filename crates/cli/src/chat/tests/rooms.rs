@@ -4,7 +4,7 @@ use crossterm::event::KeyCode;
 
 use super::*;
 use crate::chat::event::Operation;
-use crate::chat::model::Room;
+use crate::chat::room::Room;
 
 const PLANS: RoomId = RoomId(9);
 
@@ -230,4 +230,76 @@ fn one_look_at_the_store_at_a_time_and_one_more_for_what_changed_meanwhile() {
     assert_eq!(looks(chat.looked(lobby_and_plans(0), Vec::new())), 1);
     assert_eq!(looks(chat.looked(lobby_and_plans(0), Vec::new())), 0);
     assert!(is_held(&chat, Held::Through(3)));
+}
+
+#[test]
+fn a_refused_text_is_given_back_in_its_own_room_and_in_no_other() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    chat.apply(Event::Changed);
+    chat.looked(vec![summary(LOBBY, "lobby", 3), summary(PLANS, "secret", 0)], Vec::new());
+    let refused = |room| Event::Refused {
+        operation: steadfast::OperationId(5),
+        room,
+        why: "you are not in it".to_owned(),
+        text: "the secret".to_owned(),
+    };
+    chat.apply(refused(Some(PLANS)));
+    chat.apply(refused(None));
+    assert_eq!((shown(&chat).as_str(), chat.model.input.text().as_str()), ("#lobby", ""));
+    chat.control('n');
+    assert_eq!((shown(&chat).as_str(), chat.model.input.text().as_str()), ("#secret", "the secret"));
+}
+
+#[test]
+fn what_is_held_for_a_new_room_overwrites_no_input_and_takes_no_lines_of_other_rooms() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    chat.apply(Event::Changed);
+    chat.looked(vec![summary(LOBBY, "lobby", 3), summary(RoomId(8), "tea", 0)], Vec::new());
+    chat.enter("/private plans");
+    for line in ["/private more", "for more", "/nonsense", "/nonsense too"] {
+        assert_eq!(chat.enter(line), []);
+    }
+    chat.control('n');
+    let tea = Effect::Queue(Operation::Send { address: Address::Room(RoomId(8)), text: "for tea".to_owned() });
+    assert!(chat.enter("for tea").contains(&tea));
+    chat.type_text("half a");
+    let made = |id, name: &str| Event::Queued { address: Address::Room(id), made: Some(name.to_owned()), show: true };
+    let effects = chat.apply(made(PLANS, "plans"));
+    assert!(effects.contains(&Effect::Queue(Operation::MakePrivate("more".to_owned()))), "{effects:?}");
+    let said = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Queue(Operation::Send { .. })));
+    assert!(!said(&effects), "{effects:?}");
+    let effects = chat.apply(made(RoomId(99), "more"));
+    let address = Address::Room(RoomId(99));
+    let more = Effect::Queue(Operation::Send { address, text: "for more".to_owned() });
+    assert!(effects.contains(&more), "{effects:?}");
+    assert_eq!(chat.model.input.text(), "/nonsense");
+}
+
+#[test]
+fn a_look_that_failed_is_said_once_and_done_again_with_the_next_tick() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    chat.apply(Event::Changed);
+    for second in 1..=2 {
+        assert!(chat.apply(Event::LookFailed("away".to_owned())).is_empty());
+        let effects = chat.apply(Event::Tick(MORNING_MS + 3_600_000 + second * 1_000));
+        assert!(matches!(effects[..], [Effect::Look(_)]), "{effects:?}");
+    }
+    assert_eq!(chat.screen().matches("be read:").count(), 1, "{}", chat.screen());
+    chat.looked(vec![summary(LOBBY, "lobby", 4)], talk(4..=4));
+    assert!(chat.shows("message 4"), "{}", chat.screen());
+    assert_eq!(chat.apply(Event::Tick(MORNING_MS + 3_609_000)), []);
+}
+
+#[test]
+fn going_to_the_room_that_is_shown_changes_nothing_and_moving_in_the_input_is_not_typing() {
+    let mut chat = Chat::in_lobby(80, 24, talk(1..=3));
+    assert_eq!(chat.alt(KeyCode::Char('1')), []);
+    assert_eq!(chat.enter("/join lobby"), []);
+    assert!(chat.shows("message 3"), "{}", chat.screen());
+    chat.type_text("word");
+    chat.apply(Event::Tick(MORNING_MS + 3_700_000));
+    for code in [KeyCode::Left, KeyCode::Up, KeyCode::Down] {
+        assert_eq!(chat.press(code), []);
+    }
+    assert_eq!(chat.press(KeyCode::Char('s')), [Effect::Typing(LOBBY)]);
 }

@@ -8,7 +8,8 @@ use super::speaking::send;
 use crate::chat::commands;
 use crate::chat::complete::complete;
 use crate::chat::event::{Effect, Leaving};
-use crate::chat::model::{Model, Overlay, Room};
+use crate::chat::model::{Model, Overlay};
+use crate::chat::room::Room;
 use crate::chat::scroll::Scroll;
 
 /// How often others are told that one types.
@@ -43,7 +44,9 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         _ => {
             let before = model.input.text();
             model.input.key(key);
-            if model.input.text() == before { Vec::new() } else { typing(model) }
+            // Moving about, or among what was written before, is not typing.
+            let browses = matches!(key.code, KeyCode::Up | KeyCode::Down);
+            if browses || model.input.text() == before { Vec::new() } else { typing(model) }
         }
     }
 }
@@ -51,7 +54,8 @@ pub(super) fn on_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
 /// Others are told, now and then, that a message is being written.
 fn typing(model: &mut Model) -> Vec<Effect> {
     let is_message = !model.input.is_empty() && !model.input.text().starts_with('/');
-    let is_due = model.now_ms.saturating_sub(model.typed_at_ms) >= TYPING_MS;
+    // Either way: the clock may be set back.
+    let is_due = model.now_ms.abs_diff(model.typed_at_ms) >= TYPING_MS;
     match model.rooms.current().and_then(Room::id).filter(|_| is_message && is_due) {
         Some(room) => {
             model.typed_at_ms = model.now_ms;

@@ -4,8 +4,9 @@ use super::{look, mark_read};
 use crate::chat::blocks::Block;
 use crate::chat::event::Effect;
 use crate::chat::layout::Layout;
-use crate::chat::model::{Model, Room};
+use crate::chat::model::Model;
 use crate::chat::palette::Palette;
+use crate::chat::room::Room;
 use crate::chat::screen::Screen;
 use crate::chat::scroll::{self, Reached, Rows, Scroll};
 

@@ -3,10 +3,11 @@
 use steadfast_proto::names;
 
 use super::scrolling::go_to_end;
-use super::{give_back, note_in, show_room};
+use super::{give_back_here, note_in, show_room};
 use crate::chat::commands::{self, Command};
 use crate::chat::event::{Effect, Leaving, Operation};
-use crate::chat::model::{Address, Kind, Model, NoteKind, Overlay, Room, is_at, same_name};
+use crate::chat::model::{Going, Model, NoteKind, Overlay};
+use crate::chat::room::{Address, Kind, Room, is_at, same_name};
 use crate::chat::status;
 
 /// What is said where there is no room to do it in.
@@ -20,12 +21,13 @@ pub(super) fn send(model: &mut Model) -> Vec<Effect> {
     }
     model.input.take();
     model.input.remember(&text);
+    let here = model.rooms.current();
     match &mut model.going {
-        Some(held) => {
-            held.push(text);
+        Some(going) if going.is_from(here) => {
+            going.lines.push(text);
             Vec::new()
         }
-        None => enter(model, &text),
+        Some(_) | None => enter(model, &text),
     }
 }
 
@@ -36,13 +38,13 @@ pub(super) fn enter(model: &mut Model, text: &str) -> Vec<Effect> {
             Ok(command) => run(model, command),
             Err(why) => {
                 note_in(model, None, NoteKind::Error, why);
-                give_back(model, text);
+                give_back_here(model, text);
                 go_to_end(model)
             }
         };
     }
     if model.rooms.current().is_none() {
-        give_back(model, text);
+        give_back_here(model, text);
         return no_room(model);
     }
     say(model, text.strip_prefix("//").map_or(text.to_owned(), |rest| format!("/{rest}")))
@@ -73,7 +75,12 @@ fn run(model: &mut Model, command: Command) -> Vec<Effect> {
         }
         Command::Private(name) => match check(model, &name) {
             true => {
-                model.going = Some(Vec::new());
+                if let Some(going) = &mut model.going {
+                    // One after the other: what is held is for the first of them.
+                    going.lines.push(format!("/private {name}"));
+                    return Vec::new();
+                }
+                model.going = Some(Going { from: here, lines: Vec::new() });
                 vec![Effect::Queue(Operation::MakePrivate(name))]
             }
             false => Vec::new(),
