@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use crossterm::{cursor, execute, queue};
+use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
@@ -194,8 +194,7 @@ fn enter(out: &mut impl Write) -> io::Result<()> {
 fn leave() -> io::Result<()> {
     let mut out = io::stdout().lock();
     TAKEN.store(false, Ordering::Release);
-    queue!(out, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show)?;
-    let written = out.flush();
+    let written = execute!(out, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     drop(out);
     disable_raw_mode().and(written)
 }
