@@ -16,8 +16,8 @@ mod reading;
 mod recorder;
 mod sequencer;
 mod shared;
-mod submission;
 mod throttle;
+pub mod turn;
 
 pub use config::{CATCHUPS_MAX, Config, HANDSHAKE_TIMEOUT, Limits, SignUpPolicy};
 pub use error::ServeError;
@@ -71,7 +71,7 @@ impl Server {
             .map(|&address| tcp::listen(address).map_err(|error| ServeError::listen(address, &error)))
             .collect::<Result<Vec<_>, _>>()?;
         let (log_id, term) = (LogId(random()?), Term(u64::from_ne_bytes(random()?)));
-        let (store, hub) = sequencer::recover(data, log_id, config.ring_bytes_max)?;
+        let (store, hub) = turn::recover(data, log_id, config.ring_bytes_max)?;
         let (timers, timers_task) = Timers::spawn().map_err(|error| ServeError::System(error.to_string()))?;
         let (draining, drain) = watch::channel(false);
         let reading = Reading::start(&store, &config.limits)?;

@@ -20,10 +20,10 @@ use tokio::net::TcpStream;
 use crate::config::{Config, SignUpPolicy};
 use crate::door::Pass;
 use crate::flight::{End, Flight, Stream, Traffic, Who};
-use crate::mailbox::{Letter, Mailbox};
+use crate::mailbox::{Address, Letter, Mailbox};
 use crate::reading::{Busy, Read};
 use crate::shared::{Overloaded, Shared};
-use crate::submission::{Submission, Submitted};
+use crate::turn::{NOT_STORED_RETRY_MS, Submission, Submitted, Told};
 
 /// How long a client should wait when the sequencer has too much.
 const OVERLOADED_RETRY_MS: u32 = 100;
@@ -213,10 +213,12 @@ impl LinkCore {
                     self.refuse(ByeReason::Overloaded, "others wait, and you said nothing", MAKE_WAY_RETRY_MS);
                 }
                 Letter::MakeWay => {}
-                Letter::SignedUp(Ok(account)) => self.admit(account),
-                Letter::SignedUp(Err(refusal)) => self.refuse_sign_up(refusal),
-                Letter::SignUpHeld => self.refuse(ByeReason::Overloaded, "no room for a new device now", 1_000),
-                Letter::Answers(answers) => self.core.handle_answers(answers),
+                Letter::Told(Told::SignedUp(Ok(account))) => self.admit(account),
+                Letter::Told(Told::SignedUp(Err(refusal))) => self.refuse_sign_up(refusal),
+                Letter::Told(Told::SignUpHeld) => {
+                    self.refuse(ByeReason::Overloaded, "no room for a new device now", NOT_STORED_RETRY_MS);
+                }
+                Letter::Told(Told::Answers(answers)) => self.core.handle_answers(answers),
                 Letter::Chunks(Some((chunks, covered_through))) => {
                     self.core.handle_chunks(&chunks, covered_through, &mut self.shared.hub());
                 }
@@ -236,7 +238,7 @@ impl LinkCore {
                 Event::Submit(op) => {
                     let from_sequence = op.sequence;
                     let what = Submitted::Op(self.core.origin(), op);
-                    let submission = Submission { from: Arc::clone(&self.accepted.mailbox), what };
+                    let submission = Submission { from: Address(Arc::clone(&self.accepted.mailbox)), what };
                     if self.shared.submit(submission).is_err() {
                         let cause = HoldCause::Overloaded.into();
                         let hold = Hold { from_sequence, cause, retry_after_ms: OVERLOADED_RETRY_MS };
@@ -305,7 +307,8 @@ impl LinkCore {
         if let Err(words) = self.check_name(&sign_up.name) {
             return self.refuse(ByeReason::NameInvalid, &words, 0);
         }
-        let submission = Submission { from: Arc::clone(&self.accepted.mailbox), what: Submitted::SignUp(sign_up) };
+        let submission =
+            Submission { from: Address(Arc::clone(&self.accepted.mailbox)), what: Submitted::SignUp(sign_up) };
         match self.shared.submit(submission) {
             Ok(()) => self.accepted.pass.settled(),
             Err(Overloaded) => self.refuse(ByeReason::Overloaded, "the server has too much to do", 1_000),

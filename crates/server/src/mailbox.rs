@@ -1,25 +1,22 @@
 //! What other threads have for a connection. Bounded by what the connection asked for: operations in flight, one read
 //! of chunks, a few pages.
 
-use std::sync::{Mutex, PoisonError};
+use std::cmp::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use steadfast_proto::hub::Answer;
 use steadfast_proto::hub::connection::StoredChunk;
-use steadfast_proto::ids::AccountId;
-use steadfast_proto::wire::{History, Refusal};
+use steadfast_proto::wire::History;
 use tokio::sync::Notify;
+
+use crate::turn::Told;
 
 /// One thing for a connection.
 #[derive(Debug)]
 pub(crate) enum Letter {
     /// Others wait for the slot of this stranger, who says nothing.
     MakeWay,
-    /// The sign-up is stored, or refused.
-    SignedUp(Result<AccountId, Refusal>),
-    /// The sign-up could not be stored for now.
-    SignUpHeld,
-    /// What became of operations.
-    Answers(Vec<Answer>),
+    /// What became of its submissions.
+    Told(Told),
     /// The chunks it asked for, and how far they go; `None` if they can't be read.
     Chunks(Option<(Vec<StoredChunk>, u64)>),
     /// The chunks for a page; `None` if they can't be read.
@@ -58,3 +55,27 @@ impl Mailbox {
         std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// A mailbox as something to tell apart from others: by which one it is, not by what is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Address(pub(crate) Arc<Mailbox>);
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        Arc::as_ptr(&self.0).cmp(&Arc::as_ptr(&other.0))
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Address {}

@@ -3,31 +3,26 @@
 //! One thread. While a batch syncs, the next one gathers in the channel. A batch is decided after the one before is
 //! committed. Nothing is answered before it is on the disk.
 
-use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
 use steadfast_net::clock::wall_ms;
-use steadfast_proto::hub::{Answer, Changes, Hub, State};
-use steadfast_proto::ids::{AccountId, LogId, Term};
-use steadfast_proto::wire::{Hold, HoldCause, Refusal};
-use steadfast_store::DatabaseErrorKind;
-use steadfast_store::server::{CommitError, Store};
+use steadfast_proto::hub::Hub;
+use steadfast_proto::ids::Term;
+use steadfast_proto::wire::HoldCause;
+use steadfast_store::server::Store;
 use tokio::sync::watch;
 
-use crate::chunks::{TABLES, commit_of};
 use crate::error::ServeError;
-use crate::mailbox::{Letter, Mailbox};
+use crate::mailbox::{Address, Letter};
 use crate::shared::{Services, Shared};
-use crate::submission::{Submission, Submitted};
+use crate::turn::{self, Decided, NotStored, Submission, Told};
 
 /// Operations of one batch, and their bytes.
 const BATCH_OPERATIONS_MAX: usize = 4_096;
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long a sender waits after the disk was full, and after too much waited for the index.
-const DISK_FULL_RETRY_MS: u32 = 1_000;
+/// How long a sender waits after too much waited for the index.
 const INDEX_RETRY_MS: u32 = 200;
 /// (room, chunk) pairs that may wait for the index, and how many make it worth a turn.
 const UNFOLDED_MAX: usize = 100_000;
@@ -42,17 +37,6 @@ pub(crate) struct Sequencer {
     failed: watch::Receiver<Option<ServeError>>,
 }
 
-/// Opens the store and reads the state back.
-pub(crate) fn recover(data: &Path, fresh: LogId, ring_bytes_max: usize) -> Result<(Store, Hub), ServeError> {
-    let (store, recovered) = Store::open(data, fresh)?;
-    let mut state = State::empty(recovered.log_id);
-    for (table, kind) in TABLES {
-        store.state_rows::<ServeError>(table, |_, value| Ok(state.restore_row(kind, value)?))?;
-    }
-    state.restore_log(recovered.terms, recovered.head, recovered.last_at_ms);
-    Ok((store, Hub::new(state, ring_bytes_max)))
-}
-
 /// Opens the log for writing under a fresh term and starts the thread.
 pub(crate) fn start(
     mut store: Store,
@@ -60,13 +44,7 @@ pub(crate) fn start(
     term: Term,
     services: Services,
 ) -> Result<(Arc<Shared>, Sequencer), ServeError> {
-    let mut draft = hub.draft(wall_ms());
-    draft.open_term(term);
-    let changes = draft.finish();
-    store.commit(&commit_of(&changes)).map_err(ServeError::FirstEntry)?;
-    hub.commit(&changes);
-    tracing::info!(log = %hub.state().log_id(), %term, head = hub.state().head(), "the log is open");
-
+    turn::begin(&mut store, &mut hub, term, wall_ms())?;
     let (submissions, submitted) = sync_channel(services.config.limits.submissions_max as usize);
     let shared = Arc::new(Shared::new(hub, services, submissions));
     let (stop, stopping) = watch::channel(false);
@@ -116,15 +94,9 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 struct Run {
     store: Store,
     shared: Arc<Shared>,
-    submitted: Receiver<Submission>,
+    submitted: Receiver<Submission<Address>>,
     stopping: watch::Receiver<bool>,
     fold: SyncSender<()>,
-}
-
-/// What was decided of one submission.
-enum Decided {
-    SignUp(Arc<Mailbox>, Result<AccountId, Refusal>),
-    Op(Arc<Mailbox>, u64, Answer),
 }
 
 impl Run {
@@ -144,48 +116,33 @@ impl Run {
         }
     }
 
-    fn batch(&mut self, first: Submission) -> Result<(), ServeError> {
+    fn batch(&mut self, first: Submission<Address>) -> Result<(), ServeError> {
         let gathered = self.gather(first);
         if self.store.unfolded_entries() > UNFOLDED_MAX {
-            self.hold_all(gathered);
+            // What is not in the index is in memory, and that has its bound.
+            self.wake_index(1);
+            tell(turn::hold_all(gathered, HoldCause::Overloaded, INDEX_RETRY_MS));
             return Ok(());
         }
-        let (changes, decided) = self.decide(gathered);
-        if !changes.entries.is_empty() {
-            match self.store.commit(&commit_of(&changes)) {
-                Ok(()) => {
-                    let woken = self.shared.hub().commit(&changes);
-                    self.shared.wake(&woken);
-                }
-                Err(CommitError::Full) => {
-                    tracing::warn!("the disk is full: operations wait");
-                    answer_held(decided, HoldCause::DiskFull, DISK_FULL_RETRY_MS);
-                    return Ok(());
-                }
-                // Another program holds the log, a backup say: it will be done.
-                Err(CommitError::Other(error)) if error.kind() == DatabaseErrorKind::Busy => {
-                    tracing::warn!(%error, "the log is held by another program: operations wait");
-                    answer_held(decided, HoldCause::Overloaded, DISK_FULL_RETRY_MS);
-                    return Ok(());
-                }
-                Err(CommitError::SyncFailed) => return Err(ServeError::SyncFailed),
-                Err(
-                    error @ (CommitError::NotContiguous { .. } | CommitError::BadChunk { .. } | CommitError::Other(_)),
-                ) => {
-                    return Err(ServeError::Commit(error));
-                }
+        let decided = Decided::decide(&self.shared.hub(), gathered, wall_ms());
+        match decided.store(&mut self.store) {
+            Ok(durable) => {
+                let published = durable.publish(&mut self.shared.hub());
+                self.shared.wake(&published.woken);
+                tell(published.told);
+                self.wake_index(UNFOLDED_TURN);
+                Ok(())
             }
+            Err(NotStored::Held { error, told }) => {
+                tracing::warn!(%error, "operations wait");
+                tell(told);
+                Ok(())
+            }
+            Err(NotStored::Failed(error)) => Err(error),
         }
-        if changes.entries.is_empty() {
-            // Nothing to store, but it may have been noted whose link takes no more.
-            self.shared.hub().commit(&changes);
-        }
-        answer(decided);
-        self.wake_index(UNFOLDED_TURN);
-        Ok(())
     }
 
-    fn gather(&mut self, first: Submission) -> Vec<Submission> {
+    fn gather(&mut self, first: Submission<Address>) -> Vec<Submission<Address>> {
         let mut bytes = first.bytes();
         let mut gathered = vec![first];
         while gathered.len() < BATCH_OPERATIONS_MAX && bytes < BATCH_BYTES_MAX {
@@ -201,33 +158,6 @@ impl Run {
         gathered
     }
 
-    fn decide(&self, gathered: Vec<Submission>) -> (Changes, Vec<Decided>) {
-        let hub = self.shared.hub();
-        let mut draft = hub.draft(wall_ms());
-        let decided = gathered
-            .into_iter()
-            .map(|Submission { from, what }| match what {
-                Submitted::SignUp(sign_up) => Decided::SignUp(from, draft.sign_up(&sign_up)),
-                Submitted::Op(origin, op) => Decided::Op(from, op.sequence, draft.apply(origin, &op)),
-            })
-            .collect();
-        (draft.finish(), decided)
-    }
-
-    /// The index is too far behind: what is not in it is in memory, and that has its bound.
-    fn hold_all(&self, gathered: Vec<Submission>) {
-        self.wake_index(1);
-        for Submission { from, what } in gathered {
-            match what {
-                Submitted::SignUp(_) => from.put(Letter::SignUpHeld),
-                Submitted::Op(_, op) => {
-                    let hold = hold(op.sequence, HoldCause::Overloaded, INDEX_RETRY_MS);
-                    from.put(Letter::Answers(vec![Answer::Hold(hold)]));
-                }
-            }
-        }
-    }
-
     fn wake_index(&self, at_least: usize) {
         if self.store.unfolded_entries() >= at_least {
             // A full channel means that a turn is due already.
@@ -236,43 +166,8 @@ impl Run {
     }
 }
 
-/// Answers go out together: one letter a connection.
-fn answer(decided: Vec<Decided>) {
-    let mut letters: Vec<(Arc<Mailbox>, Vec<Answer>)> = Vec::new();
-    for decided in decided {
-        match decided {
-            Decided::SignUp(from, result) => from.put(Letter::SignedUp(result)),
-            Decided::Op(from, _, answer) => match letters.iter_mut().rev().find(|(to, _)| Arc::ptr_eq(to, &from)) {
-                Some((_, answers)) => answers.push(answer),
-                None => letters.push((from, vec![answer])),
-            },
-        }
+fn tell(told: Vec<(Address, Told)>) {
+    for (to, told) in told {
+        to.0.put(Letter::Told(told));
     }
-    for (to, answers) in letters {
-        to.put(Letter::Answers(answers));
-    }
-}
-
-/// The batch was not stored: each link waits with the first of its operations and all behind it.
-fn answer_held(decided: Vec<Decided>, cause: HoldCause, retry_after_ms: u32) {
-    let mut told = BTreeSet::new();
-    for decided in decided {
-        match decided {
-            Decided::SignUp(from, _) => from.put(Letter::SignUpHeld),
-            Decided::Op(from, sequence, answer) => {
-                if told.insert(Arc::as_ptr(&from)) {
-                    let sequence = match answer {
-                        Answer::Hold(hold) => hold.from_sequence,
-                        Answer::Outcome(_) | Answer::Settled(_) => sequence,
-                    };
-                    let hold = hold(sequence, cause, retry_after_ms);
-                    from.put(Letter::Answers(vec![Answer::Hold(hold)]));
-                }
-            }
-        }
-    }
-}
-
-fn hold(from_sequence: u64, cause: HoldCause, retry_after_ms: u32) -> Hold {
-    Hold { from_sequence, cause: cause.into(), retry_after_ms }
 }

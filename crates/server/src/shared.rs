@@ -10,11 +10,11 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
 use crate::door::Door;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Address, Mailbox};
 use crate::reading::ReadQueue;
 use crate::recorder::Recorder;
-use crate::submission::Submission;
 use crate::throttle::Throttle;
+use crate::turn::Submission;
 
 /// Bytes of operations that may wait for the sequencer, over all connections.
 const SUBMITTED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -36,14 +36,14 @@ pub(crate) struct Shared {
     pub(crate) services: Services,
     hub: Mutex<Hub>,
     mailboxes: Mutex<Vec<Option<Arc<Mailbox>>>>,
-    submissions: SyncSender<Submission>,
+    submissions: SyncSender<Submission<Address>>,
     submitted_bytes: AtomicUsize,
     held: Throttle,
     watching: Notify,
 }
 
 impl Shared {
-    pub(crate) fn new(hub: Hub, services: Services, submissions: SyncSender<Submission>) -> Self {
+    pub(crate) fn new(hub: Hub, services: Services, submissions: SyncSender<Submission<Address>>) -> Self {
         Self {
             services,
             hub: Mutex::new(hub),
@@ -62,7 +62,7 @@ impl Shared {
     }
 
     /// Hands an operation to the sequencer, unless too much waits there.
-    pub(crate) fn submit(&self, submission: Submission) -> Result<(), Overloaded> {
+    pub(crate) fn submit(&self, submission: Submission<Address>) -> Result<(), Overloaded> {
         let bytes = submission.bytes();
         let waiting = self.submitted_bytes.fetch_add(bytes, Ordering::Relaxed);
         let sent = if waiting + bytes > SUBMITTED_BYTES_MAX {
