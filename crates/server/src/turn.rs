@@ -1,4 +1,4 @@
-//! One turn of the sequencer, without its thread: what has gathered is decided, stored, and only then seen and answered.
+//! One turn of the sequencer, without its thread: what has gathered is decided, stored, and only then shown.
 //!
 //! Each step is made of the one before, and nothing else makes it: an answer that is not on the disk yet has no value
 //! to come from. Whoever runs turns brings the store, the hub, the time and the threads; `T` is whom an answer goes to.
