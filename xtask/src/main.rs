@@ -3,6 +3,7 @@
 mod api;
 mod gate;
 mod msrv;
+mod mutants;
 mod named_tests;
 mod outside;
 mod pictures;
@@ -13,12 +14,14 @@ mod served;
 mod stages;
 mod suite;
 mod tidy;
+mod tools;
 mod use_paths;
 
 use std::process::ExitCode;
 
 use process::{Failure, Workspace};
 use stages::{E2E, PICTURES, STAGES, Stage, WRITE_API};
+use tools::TOOLS;
 
 /// The command line was not understood (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -27,21 +30,22 @@ const ALONE: [Stage; 2] = [E2E, PICTURES];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let task = match arguments.as_slice() {
-        [task] => task.as_str(),
-        [task, flag] if task == WRITE_API.name && flag == "--write" => {
-            return run(task, std::slice::from_ref(&WRITE_API));
-        }
-        [] => return usage("name a task"),
-        [_, extra, ..] => return usage(&format!("`{extra}` is one argument too many")),
-    };
-    match task {
-        "help" | "--help" | "-h" => {
+    let Some((task, rest)) = arguments.split_first() else { return usage("name a task") };
+    if let Some(tool) = TOOLS.iter().find(|tool| tool.name == task) {
+        return match tools::run(tool, rest) {
+            Ok(code) => code,
+            Err(complaint) => usage(&complaint),
+        };
+    }
+    match (task.as_str(), rest) {
+        ("api", [flag]) if flag == "--write" => run(task, std::slice::from_ref(&WRITE_API)),
+        (_, [extra, ..]) => usage(&format!("`{extra}` is one argument too many")),
+        ("help" | "--help" | "-h", []) => {
             print!("{}", help());
             ExitCode::SUCCESS
         }
-        "ci" => run("ci", &STAGES),
-        _ => match STAGES.iter().chain(&ALONE).find(|stage| stage.name == task) {
+        ("ci", []) => run("ci", &STAGES),
+        (_, []) => match STAGES.iter().chain(&ALONE).find(|stage| stage.name == task) {
             Some(stage) => run(task, std::slice::from_ref(stage)),
             None => usage(&format!("there is no task `{task}`")),
         },
@@ -74,6 +78,10 @@ fn help() -> String {
     for stage in STAGES.iter().chain(&ALONE) {
         text += &format!("  {:<9} {}\n", stage.name, stage.about);
     }
+    text += "\n";
+    for tool in &TOOLS {
+        text += &format!("  {} {}\n            {}\n", tool.name, tool.arguments, tool.about);
+    }
     text + "  help      this text\n\nexit codes: 0 green, 1 red, 64 usage\n"
 }
 
@@ -82,10 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn help_names_every_stage() {
+    fn help_names_every_task() {
         let text = help();
-        for stage in STAGES.iter().chain(&ALONE) {
-            assert!(text.contains(&format!("\n  {} ", stage.name)), "{} is missing", stage.name);
+        let names = STAGES.iter().chain(&ALONE).map(|stage| stage.name).chain(TOOLS.iter().map(|tool| tool.name));
+        for name in names {
+            assert!(text.contains(&format!("\n  {name} ")), "{name} is missing");
         }
     }
 }

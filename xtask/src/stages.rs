@@ -1,7 +1,7 @@
 //! The stages of the gate, in the order in which they run.
 
 use crate::process::{Failure, Workspace};
-use crate::{api, msrv, named_tests, outside, pictures, purity, suite, tidy};
+use crate::{api, msrv, mutants, named_tests, outside, pictures, purity, suite, tidy};
 
 /// One check.
 pub(crate) struct Stage {
@@ -14,13 +14,18 @@ pub(crate) struct Stage {
 }
 
 /// What `cargo xtask ci` runs.
-pub(crate) const STAGES: [Stage; 12] = [
+pub(crate) const STAGES: [Stage; 13] = [
     Stage { name: "fmt", about: "the code is formatted", run: fmt },
     Stage { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
     Stage { name: "docs", about: "the documentation builds without a warning", run: docs },
     Stage { name: "purity", about: "crates/proto has no I/O, clock, randomness or hash order", run: purity::stage },
     Stage { name: "tidy", about: "sizes, left-overs and unexplained allowances in the sources", run: tidy::stage },
     Stage { name: "names", about: "the tests that documents name exist", run: named_tests::stage },
+    Stage {
+        name: "anchors",
+        about: "every mutation that the simulator has to catch can be made",
+        run: mutants::anchors,
+    },
     Stage { name: "msrv", about: "the oldest compiler is stated, and the one in use", run: msrv::stage },
     Stage { name: "build", about: "every crate and the binary build", run: build },
     Stage { name: "api", about: "the library's public surface is what docs/api says (--write)", run: api::stage },
