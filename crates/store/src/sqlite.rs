@@ -45,6 +45,11 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Connection, SqliteError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
+/// Opens the database at `path`, which has to be there, as it is. Reading takes back what a dead process left halfway.
+pub(crate) fn open_existing(path: &Path) -> Result<Connection, SqliteError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
 /// Opens the database at `path` for reading where nothing can be written, not even beside it. One that was closed well
 /// has no write-ahead log and is read as it is; the log of one that was not is read through its index (`-shm`), and
 /// without that it can't be.

@@ -110,9 +110,7 @@ fn refuse_emptied(log: &Path, index: &Path) -> Result<(), OpenError> {
 fn open_log(path: &Path, fresh_log_id: LogId) -> Result<Connection, OpenError> {
     let failed = |error: SqliteError| OpenError::sqlite(path, error);
     if path.exists() {
-        // A look before the first write, so that what a newer or another program wrote stays as it is.
-        let connection = sqlite::open_read_only(path).map_err(failed)?;
-        refuse_others(&connection, path)?;
+        look(path)?;
     }
     let mut connection = sqlite::open(path).map_err(failed)?;
     // What an earlier run could not sync may be in the page cache only: what is believed from now on is synced first.
@@ -121,6 +119,17 @@ fn open_log(path: &Path, fresh_log_id: LogId) -> Result<Connection, OpenError> {
         make_log(&mut connection, fresh_log_id).map_err(failed)?;
     }
     Ok(connection)
+}
+
+/// A look before the first write, so that what a newer or another program wrote stays as it is.
+fn look(path: &Path) -> Result<(), OpenError> {
+    let failed = |error: SqliteError| OpenError::sqlite(path, error);
+    match refuse_others(&sqlite::open_read_only(path).map_err(failed)?, path) {
+        // What is read of a transaction that ended halfway, is read once it is taken back. That is how one looks who
+        // lost the power while it was made.
+        Err(OpenError::ReadOnly { .. }) => refuse_others(&sqlite::open_existing(path).map_err(failed)?, path),
+        looked => looked,
+    }
 }
 
 /// Passes a log of ours, and an empty database: what a process leaves that died while it made one.

@@ -150,6 +150,24 @@ fn a_process_that_died_while_it_made_the_store_is_no_obstacle() {
 }
 
 #[test]
+fn a_log_whose_maker_died_in_its_first_transaction_is_made_then() {
+    let (making, found) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let path = open::log_path(making.path());
+    let connection = Connection::open(&path).expect("a database");
+    // Pages are written before their commit, and the journal that takes them back is on the disk.
+    let halfway = "PRAGMA cache_size = 1; BEGIN; CREATE TABLE a (b); INSERT INTO a VALUES (zeroblob(100000))";
+    connection.execute_batch(halfway).expect("half a transaction");
+    for suffix in ["", "-journal"] {
+        let name = format!("log.sqlite3{suffix}");
+        std::fs::copy(making.path().join(&name), found.path().join(&name)).expect("what a dead process leaves");
+    }
+    assert!(open::log_path(found.path()).metadata().is_ok_and(|found| found.len() > 0));
+    let (mut store, recovered) = open_in(found.path());
+    assert_eq!(recovered.head, 0);
+    commit_singles(&mut store, 1);
+}
+
+#[test]
 fn a_log_that_is_gone_or_emptied_is_not_made_anew() {
     let gone = |path: &Path| std::fs::remove_file(path).expect("a log");
     let emptied = |path: &Path| std::fs::write(path, []).expect("a log");
