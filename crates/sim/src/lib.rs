@@ -5,3 +5,5 @@
 
 pub mod plan;
 pub mod random;
+#[cfg(unix)]
+pub mod vfs;
