@@ -11,6 +11,7 @@ mod process;
 mod purity;
 mod rust_source;
 mod served;
+mod sim;
 mod stages;
 mod suite;
 mod tidy;

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::mutants;
 use crate::process::{Failure, Workspace};
+use crate::sim::First;
+use crate::{mutants, sim};
 
 /// One tool.
 pub(crate) struct Tool {
@@ -17,12 +18,20 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 1] = [Tool {
-    name: "mutants",
-    arguments: "[--only WORDS] [--seeds N]",
-    about: "puts faults into a copy of the sources; the simulator has to catch each",
-    run: mutate,
-}];
+pub(crate) const TOOLS: [Tool; 2] = [
+    Tool {
+        name: "sim",
+        arguments: "--seeds N [--seed S] [--random]",
+        about: "runs the simulated world; its seeds come from the sources, unless told otherwise",
+        run: simulate,
+    },
+    Tool {
+        name: "mutants",
+        arguments: "[--only WORDS] [--seeds N]",
+        about: "puts faults into a copy of the sources; the simulator has to catch each",
+        run: mutate,
+    },
+];
 
 /// Why a tool did not do what it should.
 enum Trouble {
@@ -50,6 +59,17 @@ pub(crate) fn run(tool: &Tool, arguments: &[String]) -> Result<ExitCode, String>
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn simulate(workspace: &Workspace, flags: &Flags) -> Result<(), Trouble> {
+    let seeds = flags.number("--seeds")?.ok_or_else(|| Trouble::Usage("say how many with --seeds".to_owned()))?;
+    let first = match (flags.number("--seed")?, flags.has("--random")) {
+        (Some(_), true) => return Err(Trouble::Usage("--seed and --random exclude each other".to_owned())),
+        (Some(seed), false) => First::Given(seed),
+        (None, true) => First::Random,
+        (None, false) => First::OfTree,
+    };
+    Ok(sim::run(workspace, seeds, first)?)
 }
 
 fn mutate(workspace: &Workspace, flags: &Flags) -> Result<(), Trouble> {
@@ -80,6 +100,10 @@ impl Flags {
         Ok(Self(flags))
     }
 
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(given, _)| given == name)
+    }
+
     fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name)?.1.as_deref()
     }
@@ -103,7 +127,7 @@ mod tests {
     #[test]
     fn flags_and_their_values_are_found_in_any_order() {
         let flags = parse("--random --seeds 20").expect("they are known");
-        assert_eq!((flags.value("--seeds"), flags.value("--seed")), (Some("20"), None));
+        assert_eq!((flags.has("--random"), flags.has("--seed"), flags.value("--seeds")), (true, false, Some("20")));
         assert_eq!(flags.number::<u32>("--seeds").ok().flatten(), Some(20));
         assert!(matches!(parse("--seeds x").expect("known").number::<u32>("--seeds"), Err(Trouble::Usage(_))));
     }

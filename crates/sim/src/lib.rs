@@ -3,7 +3,13 @@
 //!
 //! [`plan`] says what happens and when; the rest acts it out and looks at what came of it.
 
+pub mod histogram;
+pub mod oracle;
 pub mod plan;
 pub mod random;
-#[cfg(unix)]
+pub mod report;
+pub mod run;
+pub mod shrink;
+pub mod story;
 pub mod vfs;
+pub mod world;

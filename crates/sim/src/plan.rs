@@ -3,6 +3,9 @@
 //! A plan is drawn from a seed before anything runs, so that a failing one can be made shorter step by step and told in
 //! words. What a step means is the world's business; whether it changed anything is told by the world, too.
 
+mod draw;
+
+pub use draw::draw;
 use steadfast_proto::time::Duration;
 
 /// Everything that a run depends on.

@@ -42,6 +42,12 @@ impl Random {
         Duration::from_micros(from * 1_000 + micros)
     }
 
+    /// Uniform in `from ..= to`, in microseconds.
+    pub fn duration(&mut self, from: Duration, to: Duration) -> Duration {
+        let spread = u64::try_from(to.saturating_sub(from).as_micros()).unwrap_or(u64::MAX - 1);
+        from + Duration::from_micros(self.number() % (spread + 1))
+    }
+
     /// Any bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         std::array::from_fn(|_| self.number().to_le_bytes()[0])

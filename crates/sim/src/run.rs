@@ -1,0 +1,166 @@
+//! One run: a plan acted out, looked at after every event, brought to rest, and judged.
+
+use steadfast_proto::session::Request;
+use steadfast_proto::time::Duration;
+
+use crate::histogram::Histogram;
+use crate::oracle::{Broken, Oracle, Promise};
+use crate::plan::{Fault, Plan, What};
+use crate::world::World;
+use crate::world::faults::Bites;
+
+/// How long a world may take to come to rest once nothing goes wrong any more.
+const REST: Duration = Duration::from_secs(300);
+/// How often everybody's disk is copied, in runs that put a copy back.
+const COPIES_EVERY: Duration = Duration::from_secs(20);
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The promise that broke, if one did, and when.
+    pub broken: Option<(Duration, Broken)>,
+    /// Operations that were accepted.
+    pub accepted: u64,
+    /// Faults by kind.
+    pub bites: Bites,
+    /// From a line's death to its being known.
+    pub noticed: Histogram,
+    /// From when a line could be made to being online with all that was missed.
+    pub returned: Histogram,
+    /// Differs between runs that did not go the same way.
+    pub trace: u64,
+    /// How long it lasted in the world.
+    pub lasted: Duration,
+}
+
+/// Runs a plan.
+pub fn run(plan: &Plan) -> Outcome {
+    let mut world = World::new(plan);
+    let mut oracle = Oracle::default();
+    let started = world.now;
+    let broken = act_out(plan, &mut world, &mut oracle).err();
+    let broken = broken.map(|broken| (world.now.since(started), broken));
+    let mut bites = world.bites.clone();
+    bites.add_disk(&world.server.machine.disk().bites());
+    for device in &world.devices {
+        bites.add_disk(&device.machine.disk().bites());
+    }
+    Outcome {
+        broken,
+        accepted: oracle.accepted(),
+        bites,
+        noticed: oracle.lines.noticed.clone(),
+        returned: oracle.lines.returned.clone(),
+        trace: world.trace(),
+        lasted: world.now.since(started),
+    }
+}
+
+fn act_out(plan: &Plan, world: &mut World, oracle: &mut Oracle) -> Result<(), Broken> {
+    let started = world.now;
+    let copies = plan
+        .steps
+        .iter()
+        .any(|step| matches!(&step.what, What::Fail(Fault::ServerRestored { .. } | Fault::ProfileRestored { .. })));
+    let mut next_copy = started;
+    for step in &plan.steps {
+        let at = started + step.at;
+        while copies && next_copy <= at {
+            run_for(world, oracle, next_copy.since(world.now))?;
+            world.take_copies();
+            next_copy = next_copy + COPIES_EVERY;
+        }
+        run_for(world, oracle, at.since(world.now))?;
+        match &step.what {
+            What::Act { device, act } => world.act(*device, act),
+            What::Fail(fault) => world.fail(fault),
+        }
+        oracle.look(world)?;
+    }
+    run_for(world, oracle, Duration::from_secs(5))?;
+    come_to_rest(world, oracle)?;
+    // Lines that nobody holds are let go by then.
+    run_for(world, oracle, Duration::from_secs(20))?;
+    oracle.judge(world)
+}
+
+fn run_for(world: &mut World, oracle: &mut Oracle, duration: Duration) -> Result<(), Broken> {
+    run_until(world, oracle, duration, |_| false).map(|_| ())
+}
+
+fn run_until(
+    world: &mut World,
+    oracle: &mut Oracle,
+    duration: Duration,
+    mut done: impl FnMut(&mut World) -> bool,
+) -> Result<bool, Broken> {
+    let mut broken = None;
+    let held = world.run_until(duration, |world| {
+        broken = oracle.look(world).err();
+        broken.is_some() || done(world)
+    });
+    match broken {
+        Some(broken) => Err(broken),
+        None => Ok(held),
+    }
+}
+
+/// Until every outbox is empty and every device has said that it has everything.
+fn come_to_rest(world: &mut World, oracle: &mut Oracle) -> Result<(), Broken> {
+    world.calm();
+    // Of copies of one profile one drives at a time: each has its turn to find out who it is.
+    for round in 0..2 {
+        for device in 0..world.devices.len() {
+            if world.is_ousted(device) {
+                for other in (0..world.devices.len()).filter(|&other| other != device) {
+                    world.end_device(other);
+                }
+                world.end_device(device);
+                run_for(world, oracle, Duration::from_millis(50))?;
+                world.start_device(device);
+                wait_for(world, oracle, &[device], round)?;
+                for other in 0..world.devices.len() {
+                    world.start_device(other);
+                }
+            }
+        }
+        let all: Vec<usize> = (0..world.devices.len()).filter(|&device| !world.is_ousted(device)).collect();
+        wait_for(world, oracle, &all, round)?;
+    }
+    Ok(())
+}
+
+fn wait_for(world: &mut World, oracle: &mut Oracle, devices: &[usize], round: usize) -> Result<(), Broken> {
+    let emptied = run_until(world, oracle, REST, |world| {
+        devices.iter().all(|&device| {
+            world.devices[device].is_online() && outbox_is_empty(world, device) || world.is_ousted(device)
+        })
+    })?;
+    if !emptied {
+        return never_ends(world, devices, "outboxes do not empty", round);
+    }
+    let asked: Vec<(usize, u32)> =
+        devices.iter().filter_map(|&device| Some((device, world.ask(device, Request::Sync)?))).collect();
+    let answered = run_until(world, oracle, REST, |world| {
+        asked.iter().all(|&(device, number)| {
+            world.is_ousted(device)
+                || world.devices[device].process.as_ref().is_none_or(|process| process.answered.contains_key(&number))
+        })
+    })?;
+    if answered { Ok(()) } else { never_ends(world, devices, "a Sync is not answered", round) }
+}
+
+fn outbox_is_empty(world: &World, device: usize) -> bool {
+    let process = world.devices[device].process.as_ref();
+    process.is_some_and(|process| process.profile.outbox_size().is_ok_and(|(rows, _)| rows == 0))
+}
+
+fn never_ends(world: &World, devices: &[usize], what: &str, round: usize) -> Result<(), Broken> {
+    let of = |&device: &usize| {
+        let process = world.devices[device].process.as_ref();
+        let status = process.map(|process| (process.session.status(), process.profile.outbox_size()));
+        format!("device {device}: {status:?}")
+    };
+    let text = format!("{what} in round {round}: {}", devices.iter().map(of).collect::<Vec<_>>().join("; "));
+    Err(Broken { promise: Promise::NeverEnds, text })
+}

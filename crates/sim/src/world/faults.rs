@@ -1,0 +1,360 @@
+//! What goes wrong, and whether it changed anything.
+
+use std::collections::BTreeMap;
+
+use steadfast_proto::time::{Duration, Instant};
+
+use super::line::Spoil;
+use super::{Task, World};
+use crate::plan::{Fault, Machine as Whose, Ways};
+use crate::vfs::{self, Death};
+
+/// How long after something was done to a line a silence may still come of it.
+const AFTERMATH: Duration = Duration::from_secs(20);
+/// Latency up to here is a healthy line's.
+const LATENCY_MAX: Duration = Duration::from_millis(350);
+
+/// How often each kind of fault was tried, and how often it bit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bites {
+    kinds: BTreeMap<&'static str, (u64, u64)>,
+}
+
+impl Bites {
+    /// Kind, tried, bitten.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
+        self.kinds.iter().map(|(&kind, &(tried, bit))| (kind, tried, bit))
+    }
+
+    /// All that bit.
+    pub fn bitten(&self) -> u64 {
+        self.kinds.values().map(|&(_, bit)| bit).sum()
+    }
+
+    fn tried(&mut self, kind: &'static str) {
+        self.kinds.entry(kind).or_default().0 += 1;
+    }
+
+    fn bit(&mut self, kind: &'static str, times: u64) {
+        self.kinds.entry(kind).or_default().1 += times;
+    }
+
+    pub(super) fn spoilt(&mut self, _: bool) {
+        self.bit("bytes spoilt", 1);
+    }
+
+    pub(super) fn died_in_a_call(&mut self, death: Death) {
+        match death {
+            Death::Kill => self.bit("kill in a call", 1),
+            Death::Power => self.bit("power loss in a call", 1),
+        }
+    }
+
+    pub(super) fn fired_late(&mut self, late: bool) {
+        if late {
+            self.bit("late timer", 1);
+        }
+    }
+
+    /// What the disks of a world counted.
+    pub fn add_disk(&mut self, disk: &vfs::Bites) {
+        self.bit("disk full", disk.refused_full);
+        self.bit("write fails", disk.failed_writes);
+        self.bit("sync fails", disk.failed_syncs);
+        self.bit("read fails", disk.failed_reads);
+        self.bit("torn write", disk.torn_writes);
+        self.bit("unsynced data lost", disk.power_cuts_that_took_something);
+    }
+}
+
+impl World {
+    /// Does it.
+    pub fn fail(&mut self, fault: &Fault) {
+        self.note(0xfa17);
+        let (kind, bit) = match fault {
+            Fault::Silence { device, ways } => ("silent cut", self.cut_of(*device, *ways, false)),
+            Fault::Reset { device } => ("reset", self.cut_of(*device, Ways::Both, true)),
+            Fault::HalfOpen { device } => ("half-open", self.half_open(*device)),
+            Fault::Stall { device, ways, lasts } => ("stall", self.stall(*device, *ways, *lasts)),
+            Fault::Slow { device, bytes_per_second, lasts } => {
+                ("slow line", self.slow_line(*device, *bytes_per_second, *lasts))
+            }
+            Fault::Jitter { device, latency_max, lasts } => ("jitter", self.jitter(*device, *latency_max, *lasts)),
+            Fault::FlipBit { device, up } => ("bytes spoilt", self.spoil(*device, *up, Spoil::Flip)),
+            Fault::Hole { device, up, bytes } => ("bytes spoilt", self.spoil(*device, *up, Spoil::Drop(*bytes))),
+            Fault::NatForgets { device, quiet } => ("forgetful NAT", self.nat_forgets(*device, *quiet)),
+            Fault::AddressChange { device } => ("address change", self.change_address(*device)),
+            Fault::NoNetwork { device, lasts } => ("no network", self.no_network(*device, *lasts)),
+            Fault::Kill { whose, back, in_calls: None } => ("kill", self.crash(*whose, false, *back)),
+            Fault::PowerLoss { whose, back, in_calls: None } => ("power loss", self.crash(*whose, true, *back)),
+            Fault::Kill { whose, in_calls: Some(calls), .. } => {
+                ("kill in a call", self.arm(*whose, *calls, Death::Kill))
+            }
+            Fault::PowerLoss { whose, in_calls: Some(calls), .. } => {
+                ("power loss in a call", self.arm(*whose, *calls, Death::Power))
+            }
+            Fault::DiskFull { whose, lasts } => ("disk full", self.fill_disk(*whose, *lasts)),
+            Fault::DiskSlow { whose, sync, lasts } => ("slow disk", self.slow_disk(*whose, *sync, *lasts)),
+            Fault::SyncFails { whose } => ("sync fails", self.break_disk(*whose, |disk| disk.fail_syncs(1))),
+            Fault::WritesFail { whose, count } => {
+                ("write fails", self.break_disk(*whose, |disk| disk.fail_writes((*count).into())))
+            }
+            Fault::ReadsFail { whose, count } => {
+                ("read fails", self.break_disk(*whose, |disk| disk.fail_reads((*count).into())))
+            }
+            Fault::Sleep { whose, lasts } => ("sleep", self.put_to_sleep(*whose, *lasts)),
+            Fault::LateTimers { whose, by, lasts } => ("late timer", self.late_timers(*whose, *by, *lasts)),
+            Fault::WallClock { whose, by_ms } => ("wall clock set", self.set_wall(*whose, *by_ms)),
+            Fault::Drift { whose, ppm } => ("clock drift", self.drift(*whose, *ppm)),
+            Fault::HandOver { device } => ("hand-over", self.hand_over(*device)),
+            Fault::ProfileRestored { device, age } => ("profile restored", self.restore_profile(*device, *age)),
+            Fault::ProfileCopied { device } => ("profile copied", self.copy_profile(*device)),
+            Fault::ServerRestored { age } => ("server restored", self.restore_server(*age)),
+            Fault::Drain { back } => ("drain", self.drain(*back)),
+        };
+        self.bites.tried(kind);
+        self.bites.bit(kind, u64::from(bit));
+    }
+
+    /// Whether anything was done to a line, or to what is at its ends, so lately that it may have died of it.
+    pub(super) fn was_disturbed(&self, line: u64) -> bool {
+        let Some(line) = self.lines.get(&line) else { return true };
+        let machines = [&self.devices[line.device].machine, &self.server.machine];
+        let until = machines.iter().map(|machine| machine.disturbed_until).fold(line.disturbed_until, Instant::max);
+        line.dead_since.is_some() || self.now <= until + AFTERMATH
+    }
+
+    // ---- lines
+
+    /// A line carries nothing any more, and nobody is told.
+    pub(super) fn silence(&mut self, line: u64) {
+        self.cut(line, Ways::Both, false);
+    }
+
+    fn cut(&mut self, line: u64, ways: Ways, loud: bool) -> bool {
+        let now = self.now;
+        let Some(there) = self.lines.get_mut(&line) else { return false };
+        let mut any = false;
+        if ways != Ways::Down {
+            any |= there.up.cut(now, loud, &mut there.random);
+        }
+        if ways != Ways::Up {
+            any |= there.down.cut(now, loud, &mut there.random);
+        }
+        if any {
+            there.dead_since.get_or_insert(now);
+        }
+        any
+    }
+
+    fn cut_of(&mut self, device: usize, ways: Ways, loud: bool) -> bool {
+        self.line_of(device).is_some_and(|line| self.cut(line, ways, loud))
+    }
+
+    fn line_of(&self, device: usize) -> Option<u64> {
+        self.devices.get(device)?.line
+    }
+
+    fn half_open(&mut self, device: usize) -> bool {
+        let Some(line) = self.line_of(device) else { return false };
+        let cut = self.cut(line, Ways::Both, false);
+        self.server_lost(line);
+        cut
+    }
+
+    /// What is done to it is over by then.
+    fn disturb_line(&mut self, device: usize, lasts: Duration) -> Option<u64> {
+        let until = self.now + lasts;
+        let line = self.line_of(device)?;
+        let there = self.lines.get_mut(&line)?;
+        there.disturbed_until = there.disturbed_until.max(until);
+        Some(line)
+    }
+
+    fn stall(&mut self, device: usize, ways: Ways, lasts: Duration) -> bool {
+        let until = self.now + lasts;
+        let Some(line) = self.disturb_line(device, lasts) else { return false };
+        let Some(there) = self.lines.get_mut(&line) else { return false };
+        if ways != Ways::Down {
+            there.up.stall(until);
+        }
+        if ways != Ways::Up {
+            there.down.stall(until);
+        }
+        true
+    }
+
+    fn slow_line(&mut self, device: usize, bytes_per_second: u64, lasts: Duration) -> bool {
+        let until = self.now + lasts;
+        let Some(there) = self.devices.get_mut(device) else { return false };
+        there.set_slow(bytes_per_second, until);
+        // It is the next line that is slow.
+        true
+    }
+
+    fn jitter(&mut self, device: usize, latency_max: Duration, lasts: Duration) -> bool {
+        let until = self.now + lasts;
+        let Some(there) = self.devices.get_mut(device) else { return false };
+        there.set_jitter(latency_max, until);
+        if latency_max > LATENCY_MAX {
+            self.disturb_line(device, lasts);
+        }
+        self.line_of(device).is_some()
+    }
+
+    fn spoil(&mut self, device: usize, up: bool, spoil: Spoil) -> bool {
+        // Until it has bitten, which is counted then.
+        let Some(line) = self.disturb_line(device, Duration::from_secs(3_600)) else { return false };
+        if let Some(there) = self.lines.get_mut(&line) {
+            if up { there.up.spoil(spoil) } else { there.down.spoil(spoil) }
+        }
+        false
+    }
+
+    fn nat_forgets(&mut self, device: usize, quiet: Duration) -> bool {
+        let Some(line) = self.line_of(device) else { return false };
+        let now = self.now;
+        let is_quiet = |line: &super::Line| line.up.quiet_for(now) >= quiet && line.down.quiet_for(now) >= quiet;
+        self.lines.get(&line).is_some_and(is_quiet) && self.cut(line, Ways::Both, false)
+    }
+
+    fn change_address(&mut self, device: usize) -> bool {
+        let cut = self.cut_of(device, Ways::Both, false);
+        if device < self.devices.len() {
+            self.tell_of_network(device);
+        }
+        cut
+    }
+
+    fn no_network(&mut self, device: usize, lasts: Duration) -> bool {
+        let until = self.now + lasts;
+        let Some(there) = self.devices.get_mut(device) else { return false };
+        there.lose_network(until);
+        self.later(lasts, Task::NetworkBack { device });
+        self.cut_of(device, Ways::Both, false)
+    }
+
+    // ---- processes
+
+    fn runs(&self, whose: Whose) -> bool {
+        match whose {
+            Whose::Server => self.server.is_up(),
+            Whose::Device(device) => self.devices.get(device).is_some_and(|device| device.process.is_some()),
+        }
+    }
+
+    fn crash(&mut self, whose: Whose, power: bool, back: Duration) -> bool {
+        let ran = self.runs(whose);
+        match whose {
+            Whose::Server => {
+                self.kill_server(power);
+                self.later(back, Task::StartServer);
+            }
+            Whose::Device(device) if device < self.devices.len() => {
+                self.kill_device(device, power);
+                self.later(back, Task::StartDevice { device });
+            }
+            Whose::Device(_) => {}
+        }
+        ran
+    }
+
+    /// It bites when it happens, and is counted then.
+    fn arm(&mut self, whose: Whose, calls: u32, death: Death) -> bool {
+        if let Some(machine) = self.machine(whose) {
+            machine.disk().die_in(calls.into(), death);
+        }
+        false
+    }
+
+    fn hand_over(&mut self, device: usize) -> bool {
+        let ran = self.runs(Whose::Device(device));
+        if ran {
+            self.end_device(device);
+            self.start_device(device);
+        }
+        ran
+    }
+
+    fn drain(&mut self, back: Duration) -> bool {
+        let ran = self.server.is_up();
+        if ran {
+            self.drain_server(back);
+        }
+        ran
+    }
+
+    fn put_to_sleep(&mut self, whose: Whose, lasts: Duration) -> bool {
+        let (ran, until) = (self.runs(whose), self.now + lasts);
+        if let Some(machine) = self.machine(whose) {
+            machine.sleep(until);
+            machine.disturb(until);
+        }
+        ran
+    }
+
+    // ---- disks and clocks; those of a disk are counted by the disk
+
+    fn fill_disk(&mut self, whose: Whose, lasts: Duration) -> bool {
+        if let Some(machine) = self.machine(whose) {
+            machine.disk().set_full(true);
+            self.later(lasts, Task::RoomOnDisk { whose });
+        }
+        false
+    }
+
+    fn slow_disk(&mut self, whose: Whose, sync: Duration, lasts: Duration) -> bool {
+        let (ran, until) = (self.runs(whose), self.now + lasts);
+        if let Some(machine) = self.machine(whose) {
+            machine.set_slow(sync, until);
+        }
+        ran
+    }
+
+    fn break_disk(&mut self, whose: Whose, how: impl FnOnce(&vfs::Disk)) -> bool {
+        if let Some(machine) = self.machine(whose) {
+            how(machine.disk());
+        }
+        false
+    }
+
+    fn late_timers(&mut self, whose: Whose, by: Duration, lasts: Duration) -> bool {
+        let until = self.now + lasts;
+        if let Some(machine) = self.machine(whose) {
+            machine.set_late(by, until);
+            // One that is due just before the end fires that much later.
+            machine.disturb(until + by);
+        }
+        false
+    }
+
+    fn set_wall(&mut self, whose: Whose, by_ms: i64) -> bool {
+        let ran = self.runs(whose);
+        if let Some(machine) = self.machine(whose) {
+            machine.set_wall(by_ms);
+        }
+        ran
+    }
+
+    fn drift(&mut self, whose: Whose, ppm: i32) -> bool {
+        let (ran, now) = (self.runs(whose), self.now);
+        if let Some(machine) = self.machine(whose) {
+            machine.set_drift(now, ppm);
+        }
+        ran
+    }
+
+    /// From now on nothing goes wrong, and what was broken may mend itself.
+    pub fn calm(&mut self) {
+        let now = self.now;
+        self.server.machine.mend(now);
+        for device in 0..self.devices.len() {
+            self.devices[device].machine.mend(now);
+            self.devices[device].mend_network();
+            self.start_device(device);
+            self.tell_of_network(device);
+            self.tell(device, |session, _| session.resume());
+        }
+        self.start_server();
+    }
+}
