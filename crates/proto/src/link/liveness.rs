@@ -109,6 +109,8 @@ pub struct Liveness {
     measure_again: u8,
     /// How long what is queued on the line will take, at the measured rate; in milliseconds, 49 days at most.
     queue_delay_ms: u32,
+    /// By how much that has become shorter since a deadline was judged last: such a deadline moved, nobody slept.
+    queue_shrunk_ms: u32,
 }
 
 impl Liveness {
@@ -129,6 +131,7 @@ impl Liveness {
             progress_at: None,
             measure_again: 0,
             queue_delay_ms: 0,
+            queue_shrunk_ms: 0,
         }
     }
 
@@ -240,7 +243,10 @@ impl Liveness {
     pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
         let rate = bytes_per_second.unwrap_or(RATE_UNMEASURED).max(1);
         let delay_ms = queued_bytes.saturating_mul(1_000) / rate;
+        let before_ms = self.queue_delay_ms;
         self.queue_delay_ms = u32::try_from(delay_ms).unwrap_or(u32::MAX);
+        let shrunk_ms = before_ms.saturating_sub(self.queue_delay_ms);
+        self.queue_shrunk_ms = self.queue_shrunk_ms.saturating_add(shrunk_ms);
     }
 
     /// A ping is wanted for another reason than a deadline.
@@ -284,6 +290,12 @@ impl Liveness {
 
     /// Judges the deadline, if it has come.
     pub fn handle_timeout(&mut self, now: Instant) -> Verdict {
+        let verdict = self.judge(now);
+        self.queue_shrunk_ms = 0;
+        verdict
+    }
+
+    fn judge(&mut self, now: Instant) -> Verdict {
         let (deadline, beat) = self.poll_timeout();
         if now < deadline {
             return Verdict::Wait;
@@ -311,7 +323,7 @@ impl Liveness {
 
     /// Whether the next deadline was slept through.
     fn is_overdue(&self, now: Instant) -> bool {
-        now.since(self.poll_timeout().0) > LATE
+        now.since(self.poll_timeout().0) > LATE + Duration::from_millis(self.queue_shrunk_ms.into())
     }
 
     /// The last sign of life, or the wake-up that grants a new bound.

@@ -47,6 +47,25 @@ fn a_silent_peer_is_dead_three_seconds_after_the_first_unanswered_send() {
     assert_eq!(run_silent(liveness), (vec![2_250, 3_250, 4_250], 5_000));
 }
 
+/// What is queued may become less while a peer says nothing: its system takes it, its program stands still.
+#[test]
+fn a_queue_that_shrinks_moves_the_bound_and_is_no_sleep() {
+    for left_bytes in [0, 8_000, 24_000] {
+        let mut liveness = client();
+        liveness.handle_sent_awaiting(at(0));
+        liveness.handle_line(40_000, Some(8_000));
+        while let (deadline, Beat::Ping) = liveness.poll_timeout() {
+            liveness.handle_timeout(deadline);
+            liveness.handle_ping_sent(1, deadline);
+        }
+        let (deadline, _) = liveness.poll_timeout();
+        assert_eq!(deadline, at(6_000), "a second, and five for what is queued");
+        liveness.handle_line(left_bytes, Some(8_000));
+        let verdict = liveness.handle_timeout(deadline);
+        assert!(matches!(verdict, Verdict::Dead { woke: false, .. }), "{left_bytes} bytes are left: {verdict:?}");
+    }
+}
+
 #[test]
 fn a_busy_sender_notices_as_fast_as_an_idle_one() {
     let mut liveness = client();
