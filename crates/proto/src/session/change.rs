@@ -36,12 +36,20 @@ pub enum Change {
     Outcome(wire::Outcome),
     /// A page of history; may overlap with what is stored.
     Page(wire::HistoryPage),
-    /// The server's history parted from ours after `common`; the place goes back to it, if it is beyond.
+    /// The server's history parted from ours after `common`; the place goes back to it, if it is beyond. What waits
+    /// behind `last_sequence` may stand in that history all the same, if this profile was put back, too: it is
+    /// numbered with a hole, so that the server takes none of it before a `Renumbered`.
     Diverged {
         /// The highest position that both histories share.
         common: u64,
         /// The last sequence of this device that the server's history holds.
         last_sequence: u64,
+    },
+    /// Behind a `Diverged`, once all that the other history has came: what still waits behind this sequence is numbered
+    /// from there on.
+    Renumbered {
+        /// The last sequence of this device that the server's history holds.
+        kept_through: u64,
     },
     /// This profile was rolled back: it goes on as a new device, its outbox renumbered from 1.
     NewDevice {

@@ -20,6 +20,7 @@ impl Session {
                 // What was asked of it before it knew where to begin was dropped.
                 self.requests.handle_link();
                 self.people.handle_diverged();
+                self.recount(diverged.last_sequence);
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
                 up.check_stream(&kind, &self.known)?;
@@ -80,6 +81,11 @@ impl Session {
         let told = Some(self.known.told.map_or(0, |told| told.position));
         up.handle_welcome(welcome, &mut self.known, &mut self.intake)?;
         self.people.handle_welcome(told.filter(|_| term != Some(welcome.term)));
+        // What we hold for answered the server never had: the numbers have a hole since histories parted, and the process
+        // that was to close it did not get to that.
+        if welcome.last_sequence < self.outbox.confirmed_through() {
+            self.recount(welcome.last_sequence);
+        }
         self.fail_unsupported();
         let spread = Duration::from_millis(welcome.return_spread_ms.into());
         self.reconnect.handle_online(now, spread);
@@ -110,6 +116,22 @@ impl Session {
         }
         self.events.push_back(Event::Answered { number, result: Ok(reply) });
         Ok(())
+    }
+
+    /// Nothing more is sent before all has come that the server has, and what is left is numbered anew.
+    fn recount(&mut self, kept_through: u64) {
+        if let Line::Up(up) = &mut self.line {
+            up.listens_only = true;
+        }
+        match self.rollback {
+            Rollback::No => {
+                let sync = self.requests.ask(Request::Sync);
+                self.rollback = Rollback::Recounting { sync, kept_through };
+            }
+            Rollback::Recounting { sync, .. } => self.rollback = Rollback::Recounting { sync, kept_through },
+            // Numbered anew is what waits in any case.
+            Rollback::Syncing(_) | Rollback::Renewing | Rollback::Renumbering => {}
+        }
     }
 
     /// The server has another history of this device's operations than we have: unless the answer is simply known

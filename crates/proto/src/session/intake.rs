@@ -15,6 +15,8 @@ pub(super) struct Mark {
     pub(super) answered: Vec<u32>,
     /// It changes what the session believes: the profile is to be read again.
     pub(super) resets: bool,
+    /// It gives what waits other numbers.
+    pub(super) renumbers: bool,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +29,7 @@ pub(super) struct Intake {
 impl Intake {
     pub(super) fn push(&mut self, change: Change) {
         self.mark.resets |= matches!(change, Change::Diverged { .. } | Change::NewDevice { .. });
+        self.mark.renumbers |= matches!(change, Change::Renumbered { .. });
         self.gathering.push(change);
     }
 

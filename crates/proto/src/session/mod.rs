@@ -124,6 +124,16 @@ enum Rollback {
     Syncing(u32),
     /// The new identity is being drawn and stored.
     Renewing,
+    /// Histories parted. This Sync runs it up to the head, so that what the other history has of the outbox is not
+    /// sent again; then the rest is numbered from behind `kept_through`.
+    Recounting {
+        /// The Sync's number.
+        sync: u32,
+        /// The last sequence that the server has.
+        kept_through: u64,
+    },
+    /// The new numbers are being stored.
+    Renumbering,
 }
 
 /// See the module's documentation.

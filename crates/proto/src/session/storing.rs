@@ -39,13 +39,11 @@ impl Session {
             up.acknowledge(stored.position, mark.stream_bytes);
         }
         self.acknowledge_unstored();
+        if mark.renumbers {
+            self.handle_renumbered(stored.confirmed_through);
+        }
         for number in mark.answered {
-            if self.rollback == Rollback::Syncing(number) {
-                self.rollback = Rollback::Renewing;
-                self.events.push_back(Event::NeedDevice);
-            } else {
-                self.events.push_back(Event::Answered { number, result: Ok(Reply::Done) });
-            }
+            self.handle_done(number);
         }
         self.settle_awaiting();
         self.poll_outbox();
@@ -63,6 +61,38 @@ impl Session {
     /// The identity that a rolled-back profile goes on with.
     pub fn handle_new_device(&mut self, device_id: DeviceId, secret: [u8; 32]) {
         self.intake.push(Change::NewDevice { device_id, secret });
+    }
+
+    /// What a request brought is stored.
+    fn handle_done(&mut self, number: u32) {
+        match self.rollback {
+            Rollback::Syncing(sync) if sync == number => {
+                self.rollback = Rollback::Renewing;
+                self.events.push_back(Event::NeedDevice);
+            }
+            Rollback::Recounting { sync, kept_through } if sync == number => {
+                self.rollback = Rollback::Renumbering;
+                self.intake.push(Change::Renumbered { kept_through });
+            }
+            Rollback::No
+            | Rollback::Syncing(_)
+            | Rollback::Renewing
+            | Rollback::Recounting { .. }
+            | Rollback::Renumbering => {
+                self.events.push_back(Event::Answered { number, result: Ok(Reply::Done) });
+            }
+        }
+    }
+
+    /// What waits has its numbers, and may go.
+    fn handle_renumbered(&mut self, confirmed_through: u64) {
+        self.outbox.handle_reset(confirmed_through);
+        if self.rollback == Rollback::Renumbering {
+            self.rollback = Rollback::No;
+            if let Line::Up(up) = &mut self.line {
+                up.listens_only = false;
+            }
+        }
     }
 
     fn handle_reset(&mut self, now: Instant, resume: Resume) {

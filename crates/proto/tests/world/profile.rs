@@ -130,6 +130,11 @@ impl Profile {
                 }
             }
             Change::Diverged { common, last_sequence } => self.apply_diverged(common, last_sequence),
+            Change::Renumbered { kept_through } => {
+                let later = self.outbox.split_off(&(kept_through + 1));
+                self.drawn = kept_through;
+                self.renumber(later);
+            }
             Change::NewDevice { device_id, secret } => self.apply_new_device(device_id, secret),
         }
     }
@@ -254,7 +259,8 @@ impl Profile {
         self.move_place(position);
         self.tell(common);
         let later = self.outbox.split_off(&(last_sequence + 1));
-        self.drawn = last_sequence;
+        // The hole keeps the server from taking any of it before a `Renumbered`.
+        self.drawn = last_sequence + u64::from(!later.is_empty());
         self.renumber(later);
     }
 

@@ -13,6 +13,9 @@ use super::notices::NoticeKind;
 use super::number::checked_position;
 use super::rewind::{self, LostRoom};
 
+/// Sequences that are left out between what the server's history holds and what waits.
+const HOLE: u64 = 1;
+
 impl Applying<'_> {
     /// The server's history parted from ours after `common`, and holds this device's operations up to
     /// `last_sequence`.
@@ -23,7 +26,8 @@ impl Applying<'_> {
         let lost = rewind::rewind_rooms(self.tables, common)?;
         self.tables.add_rewind(consumer::LOG, common)?;
         self.rewind_place(common)?;
-        self.renumber(last_sequence, &lost)?;
+        // The hole keeps the server from taking any of it before it is known what of it that history has already.
+        self.renumber(last_sequence, HOLE, &lost)?;
         if moved != Moved::default() || !lost.is_empty() {
             let kind = NoticeKind::MovedAside { messages: moved.entries };
             self.tables.add_notice(self.at_ms, kind, &moved_text(moved, &lost))?;
@@ -31,11 +35,18 @@ impl Applying<'_> {
         Ok(())
     }
 
+    /// All that the other history has came: what still waits goes out from behind this sequence on.
+    pub(super) fn renumbered(&mut self, kept_through: u64) -> Result<(), ApplyError> {
+        let kept_through = checked_position(kept_through)?;
+        self.flush()?;
+        self.renumber(kept_through, 0, &BTreeMap::new())
+    }
+
     /// This profile was rolled back: what it did since is the old device's, and it goes on as a new one.
     pub(super) fn new_device(&mut self, device_id: DeviceId, secret: &[u8; 32]) -> Result<(), ApplyError> {
         self.flush()?;
         self.tables.set_device(device_id, secret)?;
-        self.renumber(0, &BTreeMap::new())?;
+        self.renumber(0, 0, &BTreeMap::new())?;
         let waiting = self.standing.outbox_rows;
         let text = format!(
             "this profile was set back to an earlier state (restored or copied): it goes on as a new device, \

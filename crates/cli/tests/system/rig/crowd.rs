@@ -212,7 +212,9 @@ impl Client {
                 }
                 Change::FirstHeads { as_of: position, .. } | Change::Through { position } => self.position = position,
                 Change::Welcomed { .. } | Change::Page(_) => {}
-                Change::Diverged { .. } | Change::NewDevice { .. } => panic!("there is one history"),
+                Change::Diverged { .. } | Change::Renumbered { .. } | Change::NewDevice { .. } => {
+                    panic!("there is one history")
+                }
             }
         }
         let confirmed_through = self.outbox.front().map_or(self.last_sequence, |op| op.sequence - 1);

@@ -12,6 +12,11 @@ fn diverged(common: u64, last_sequence: u64) -> Change {
     Change::Diverged { common, last_sequence }
 }
 
+/// All of the other history came.
+fn renumbered(kept_through: u64) -> Change {
+    Change::Renumbered { kept_through }
+}
+
 fn room(profile: &dyn ProfileStore, room: RoomId) -> RoomInfo {
     profile.room(room).expect("read").expect("known")
 }
@@ -69,11 +74,27 @@ fn forty_messages_written_offline_are_renumbered_behind_what_the_server_has() {
         profile.append(&(1..=40).map(|id| say(id, lobby())).collect::<Vec<_>>()).expect("queued");
         // 1 ..= 10 were accepted. The server went back to 25, where a copy of this profile had brought it.
         apply(&mut *profile, &(1..=10).map(|id| accepted(id, id, 20 + id, LOBBY)).collect::<Vec<_>>());
-        let stored = apply(&mut *profile, &[diverged(20, 25)]);
+        let stored = apply(&mut *profile, &[diverged(20, 25), renumbered(25)]);
         assert_eq!(stored.confirmed_through, 10);
         let expected: Vec<_> = (11..=40).map(|number| (number, number)).collect();
         assert_eq!(sequences_and_ids(&*profile), expected, "11 ..= 25 stay, the others already follow");
         assert_eq!(profile.append(&[say(41, lobby())]).expect("queued")[0].sequence, 41);
+    });
+}
+
+/// Of a profile and a server that were both put back: what waits may stand in the other history already.
+#[test]
+fn what_waits_can_not_be_taken_before_it_is_known_what_of_it_the_other_history_has() {
+    in_both(|kept| {
+        let mut profile = with_ten_messages(kept);
+        profile.append(&(1..=5).map(|id| say(id, lobby())).collect::<Vec<_>>()).expect("queued");
+        apply(&mut *profile, &[diverged(20, 2)]);
+        assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2), (4, 3), (5, 4), (6, 5)], "the server takes 3 next");
+        let came_back = wire::Entry { id: 4, sequence: 2, ..message(21, LOBBY, 14, ANN) };
+        apply(&mut *profile, &[welcomed(2), Change::Entry(came_back)]);
+        apply(&mut *profile, &[renumbered(2)]);
+        assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2), (3, 3), (4, 5)]);
+        assert_eq!(profile.append(&[say(6, lobby())]).expect("queued")[0].sequence, 5);
     });
 }
 
@@ -83,7 +104,7 @@ fn operations_that_the_server_lost_give_their_sequences_to_those_that_wait() {
         let mut profile = with_ten_messages(kept);
         profile.append(&(1..=40).map(|id| say(id, lobby())).collect::<Vec<_>>()).expect("queued");
         apply(&mut *profile, &(1..=20).map(|id| accepted(id, id, 20 + id, LOBBY)).collect::<Vec<_>>());
-        let stored = apply(&mut *profile, &[diverged(20, 12)]);
+        let stored = apply(&mut *profile, &[diverged(20, 12), renumbered(12)]);
         let expected: Vec<_> = (21..=40).map(|id| (id - 8, id)).collect();
         assert_eq!(sequences_and_ids(&*profile), expected);
         assert_eq!(stored.confirmed_through, 12);
@@ -113,7 +134,7 @@ fn messages_to_a_public_room_that_is_lost_enter_it_first() {
         let to_hall = |id| say(id, Target::Public("hall".to_owned()));
         profile.append(&[to_hall(1), say(2, lobby()), to_hall(3), to_hall(4)]).expect("queued");
         assert_eq!(goes_to(&waiting(&*profile)[2]), Some(By::Room(hall.0)));
-        apply(&mut *profile, &[diverged(20, 1)]);
+        apply(&mut *profile, &[diverged(20, 1), renumbered(1)]);
         let ops = waiting(&*profile);
         assert_eq!(ops.iter().map(|op| op.sequence).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
         assert_eq!(goes_to(&ops[0]), Some(By::Room(hall.0)), "the server has decided about this one");
@@ -135,7 +156,7 @@ fn an_enter_that_waits_already_is_the_way_back() {
         apply(&mut *profile, &[Change::Entry(joined(21, RoomId(0xa1), 1, ANN, "Hall"))]);
         let enter = op(1, NewBody::Enter { name: "HALL".to_owned() });
         profile.append(&[enter, say(2, Target::Public("hall".to_owned()))]).expect("queued");
-        apply(&mut *profile, &[diverged(20, 0)]);
+        apply(&mut *profile, &[diverged(20, 0), renumbered(0)]);
         assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2)]);
         assert_eq!(goes_to(&waiting(&*profile)[1]), Some(By::EnteredBy(1)));
     });

@@ -135,7 +135,11 @@ impl World {
         self.position = common;
         self.renumber(last_sequence);
         self.term += 1;
-        self.apply(&[welcomed(self.term), Change::Diverged { common, last_sequence }]);
+        self.apply(&[
+            welcomed(self.term),
+            Change::Diverged { common, last_sequence },
+            Change::Renumbered { kept_through: last_sequence },
+        ]);
         assert!(held.starts_with(&self::held(&*self.profiles[0], LOBBY)));
     }
 
