@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::process::{Failure, Workspace};
 
+/// What the gate runs: about a minute's worth on a small machine.
+const GATE_SEEDS: u64 = 400;
 /// Where the seeds begin if the sources are under no version control.
 const SEED_WITHOUT_TREE: u64 = 1;
 
@@ -17,6 +19,13 @@ pub(crate) enum First {
     OfTree,
     /// Any.
     Random,
+}
+
+/// The gate's runs.
+pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<(), Failure> {
+    let seed = seed_of_tree(workspace);
+    notes.push(format!("sim: seeds {GATE_SEEDS} from {seed}"));
+    run_from(workspace, GATE_SEEDS, seed)
 }
 
 /// Runs so many seeds.

@@ -9,7 +9,7 @@ use options::Options;
 use steadfast_sim::oracle::Broken;
 use steadfast_sim::plan::draw;
 use steadfast_sim::report::Report;
-use steadfast_sim::run::run;
+use steadfast_sim::run::{run, run_watched};
 use steadfast_sim::shrink::shrink;
 use steadfast_sim::story;
 
@@ -32,12 +32,29 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    if options.watch {
+        return watch(options.seed);
+    }
     let done = if options.is_child { run_here(&options) } else { run_children(&options) };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("steadfast-sim: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Shows what is seen of a seed's world, and its plan.
+fn watch(seed: u64) -> ExitCode {
+    let plan = draw(seed);
+    println!("{}", story::tell(&plan));
+    let outcome = run_watched(&plan, &mut |at, observed| println!("{} {observed:?}", story::clock(at)));
+    match outcome.broken {
+        None => ExitCode::SUCCESS,
+        Some((at, broken)) => {
+            println!("{} {broken}", story::clock(at));
             ExitCode::FAILURE
         }
     }

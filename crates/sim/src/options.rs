@@ -1,13 +1,15 @@
 //! The command line.
 
 /// How it is used.
-pub(crate) const USAGE: &str = "usage: steadfast-sim --seeds N [--seed S] [--jobs J] [--without-kept] [--first-failure]
+pub(crate) const USAGE: &str =
+    "usage: steadfast-sim --seeds N [--seed S] [--jobs J] [--without-kept] [--first-failure] [--watch]
 
   --seeds N         runs N seeds: S, S + 1, …
   --seed S          the first one; default 1
   --jobs J          processes that share them; default: as many as there are cores
   --without-kept    leaves out the seeds that once failed
-  --first-failure   ends at the first seed that fails, and does not make it short";
+  --first-failure   ends at the first seed that fails, and does not make it short
+  --watch           shows all that is seen of the first seed's world";
 
 /// See [`USAGE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,7 @@ pub(crate) struct Options {
     pub(crate) jobs: u64,
     pub(crate) kept: bool,
     pub(crate) first_failure: bool,
+    pub(crate) watch: bool,
     /// Which share of the seeds this process runs, if a parent started it.
     pub(crate) share: u64,
     pub(crate) is_child: bool,
@@ -26,7 +29,8 @@ impl Options {
     /// `None`: help is wanted.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let jobs = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-        let mut options = Self { seeds: 0, seed: 1, jobs, kept: true, first_failure: false, share: 0, is_child: false };
+        let mut options =
+            Self { seeds: 0, seed: 1, jobs, kept: true, first_failure: false, watch: false, share: 0, is_child: false };
         while let Some(flag) = arguments.next() {
             let mut number = || {
                 let value = arguments.next().ok_or_else(|| format!("{flag} needs a number"))?;
@@ -39,6 +43,7 @@ impl Options {
                 "--share" => (options.share, options.is_child) = (number()?, true),
                 "--without-kept" => options.kept = false,
                 "--first-failure" => options.first_failure = true,
+                "--watch" => options.watch = true,
                 "--help" | "-h" => return Ok(None),
                 _ => return Err(format!("`{flag}` is not known here")),
             }

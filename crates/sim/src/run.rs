@@ -1,16 +1,20 @@
 //! One run: a plan acted out, looked at after every event, brought to rest, and judged.
 
 use steadfast_proto::session::Request;
-use steadfast_proto::time::Duration;
+use steadfast_proto::time::{Duration, Instant};
 
 use crate::histogram::Histogram;
 use crate::oracle::{Broken, Oracle, Promise};
 use crate::plan::{Fault, Plan, What};
 use crate::world::World;
 use crate::world::faults::Bites;
+use crate::world::observed::Observed;
 
 /// How long a world may take to come to rest once nothing goes wrong any more.
 const REST: Duration = Duration::from_secs(300);
+/// Whoever wants to see all that is seen of a world.
+pub type Watch<'w> = &'w mut dyn FnMut(Duration, &Observed);
+
 /// How often everybody's disk is copied, in runs that put a copy back.
 const COPIES_EVERY: Duration = Duration::from_secs(20);
 
@@ -35,10 +39,16 @@ pub struct Outcome {
 
 /// Runs a plan.
 pub fn run(plan: &Plan) -> Outcome {
+    run_watched(plan, &mut |_, _| {})
+}
+
+/// Runs a plan, and shows everything that is seen of its world, each with its time.
+pub fn run_watched(plan: &Plan, watch: Watch<'_>) -> Outcome {
     let mut world = World::new(plan);
     let mut oracle = Oracle::default();
     let started = world.now;
-    let broken = act_out(plan, &mut world, &mut oracle).err();
+    let mut looking = Looking { oracle: &mut oracle, watch, started };
+    let broken = act_out(plan, &mut world, &mut looking).err();
     let broken = broken.map(|broken| (world.now.since(started), broken));
     let mut bites = world.bites.clone();
     bites.add_disk(&world.server.machine.disk().bites());
@@ -56,8 +66,8 @@ pub fn run(plan: &Plan) -> Outcome {
     }
 }
 
-fn act_out(plan: &Plan, world: &mut World, oracle: &mut Oracle) -> Result<(), Broken> {
-    let started = world.now;
+fn act_out(plan: &Plan, world: &mut World, oracle: &mut Looking<'_>) -> Result<(), Broken> {
+    let started = oracle.started;
     let copies = plan
         .steps
         .iter()
@@ -81,16 +91,33 @@ fn act_out(plan: &Plan, world: &mut World, oracle: &mut Oracle) -> Result<(), Br
     come_to_rest(world, oracle)?;
     // Lines that nobody holds are let go by then.
     run_for(world, oracle, Duration::from_secs(20))?;
-    oracle.judge(world)
+    oracle.look(world)?;
+    oracle.oracle.judge(world)
 }
 
-fn run_for(world: &mut World, oracle: &mut Oracle, duration: Duration) -> Result<(), Broken> {
+/// The oracle, and whoever looks with it.
+struct Looking<'l> {
+    oracle: &'l mut Oracle,
+    watch: Watch<'l>,
+    started: Instant,
+}
+
+impl Looking<'_> {
+    fn look(&mut self, world: &mut World) -> Result<(), Broken> {
+        for observed in &world.observed {
+            (self.watch)(world.now.since(self.started), observed);
+        }
+        self.oracle.look(world)
+    }
+}
+
+fn run_for(world: &mut World, oracle: &mut Looking<'_>, duration: Duration) -> Result<(), Broken> {
     run_until(world, oracle, duration, |_| false).map(|_| ())
 }
 
 fn run_until(
     world: &mut World,
-    oracle: &mut Oracle,
+    oracle: &mut Looking<'_>,
     duration: Duration,
     mut done: impl FnMut(&mut World) -> bool,
 ) -> Result<bool, Broken> {
@@ -106,7 +133,7 @@ fn run_until(
 }
 
 /// Until every outbox is empty and every device has said that it has everything.
-fn come_to_rest(world: &mut World, oracle: &mut Oracle) -> Result<(), Broken> {
+fn come_to_rest(world: &mut World, oracle: &mut Looking<'_>) -> Result<(), Broken> {
     world.calm();
     // Of copies of one profile one drives at a time: each has its turn to find out who it is.
     for round in 0..2 {
@@ -130,7 +157,7 @@ fn come_to_rest(world: &mut World, oracle: &mut Oracle) -> Result<(), Broken> {
     Ok(())
 }
 
-fn wait_for(world: &mut World, oracle: &mut Oracle, devices: &[usize], round: usize) -> Result<(), Broken> {
+fn wait_for(world: &mut World, oracle: &mut Looking<'_>, devices: &[usize], round: usize) -> Result<(), Broken> {
     let emptied = run_until(world, oracle, REST, |world| {
         devices.iter().all(|&device| {
             world.devices[device].is_online() && outbox_is_empty(world, device) || world.is_ousted(device)

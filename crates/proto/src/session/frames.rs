@@ -81,8 +81,8 @@ impl Session {
         let told = Some(self.known.told.map_or(0, |told| told.position));
         up.handle_welcome(welcome, &mut self.known, &mut self.intake)?;
         self.people.handle_welcome(told.filter(|_| term != Some(welcome.term)));
-        // What we hold for answered the server never had: the numbers have a hole since histories parted, and the process
-        // that was to close it did not get to that.
+        // What we hold for answered the server never had: the numbers have a hole since histories parted, and the
+        // process that was to close it did not get to that.
         if welcome.last_sequence < self.outbox.confirmed_through() {
             self.recount(welcome.last_sequence);
         }

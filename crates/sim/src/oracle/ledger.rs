@@ -134,6 +134,10 @@ impl Ledger {
                 let operation = &self.operations[id];
                 let Some(entry) = check_place(world, log, *id, operation, &places)? else { continue };
                 check_content(world, *id, operation, entry)?;
+                // Put back, it may have been refused before, and taken now.
+                if operation.forgiven {
+                    continue;
+                }
                 if let Some(before) = last.filter(|before| before.position > entry.position) {
                     let text = format!(
                         "device {device} made {id} after {:016x}, and they stand at {} and {}",
