@@ -3,11 +3,10 @@
 use steadfast_net::clock::{BootClock, wall_ms};
 use steadfast_net::driver::Driver;
 use steadfast_net::tcp::{self, unacknowledged_bytes};
-use steadfast_proto::ids::DeviceId;
 use steadfast_proto::session::{self, Cause, Event, Request, State};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
-use steadfast_store::profile::{ApplyError, ProfileError, Want};
+use steadfast_store::profile::{ApplyError, ProfileError, Want, renewed};
 
 use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, connect, text_of_answer};
 use crate::driving::Command;
@@ -15,7 +14,6 @@ use crate::error::AskError;
 use crate::flight::Flight;
 use crate::others::Wanted;
 use crate::people::Answered;
-use crate::random::random;
 use crate::status::{STORING_TOLD, State as LineState, Status};
 
 /// How often other processes are shown figures that always move, at most.
@@ -36,10 +34,10 @@ impl Holding<'_> {
                 self.answer(number, result.map(Answered::from));
             }
             Event::Recorded(flight) => self.keep_flight(&flight),
-            Event::NeedDevice => match (random(), random()) {
-                (Ok(device), Ok(secret)) => self.session.handle_new_device(DeviceId(device), secret),
-                (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "no new identity can be drawn"),
-            },
+            Event::NeedDevice => {
+                let (device, secret) = renewed(self.session.identity());
+                self.session.handle_new_device(device, secret);
+            }
         }
     }
 

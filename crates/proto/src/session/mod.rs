@@ -74,7 +74,8 @@ pub enum Event {
     },
     /// The flight recorder has this of a link now; it replaces what it said of the same link before.
     Recorded(Box<Flight>),
-    /// Draw a new device id and secret; answer with `handle_new_device`.
+    /// Give the device id and secret that follow on those of now, the same for all copies of this profile; answer with
+    /// `handle_new_device`.
     NeedDevice,
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_proto::ids::{DeviceId, OperationId};
+use steadfast_proto::ids::OperationId;
 use steadfast_proto::session::{
     Begin, Cause, Change, Event, LOADED_BYTES_MAX, Load, Reply, Request, Resume, Session, Settings, State, Stored,
 };
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::RequestError;
-use steadfast_store::profile::{ApplyError, DriverLock, Profile, ProfileError};
+use steadfast_store::profile::{ApplyError, DriverLock, Profile, ProfileError, renewed};
 
 use super::observed::Observed;
 use super::{Task, World};
@@ -280,10 +280,9 @@ impl World {
             }
             Event::NeedDevice => {
                 let there = &mut self.devices[device];
-                let (id, secret) = (DeviceId(there.machine.random.bytes()), there.machine.random.bytes());
-                if let Some(process) = &mut there.process {
-                    process.session.handle_new_device(id, secret);
-                }
+                let Some(process) = &mut there.process else { return };
+                let (id, secret) = renewed(process.session.identity());
+                process.session.handle_new_device(id, secret);
                 self.see(Observed::NewDevice { device, id });
             }
             Event::Answered { number, result } => {
