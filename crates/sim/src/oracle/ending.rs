@@ -30,13 +30,13 @@ pub(super) fn check_profiles(world: &World, log: &Log) -> Result<(), Broken> {
 }
 
 /// What one device may see.
-struct View<'w> {
-    number: usize,
-    account: u64,
+pub(super) struct View<'w> {
+    pub(super) number: usize,
+    pub(super) account: u64,
     /// A copy of it has its place: it has what it had then.
-    is_behind: bool,
-    log: &'w BTreeMap<(u64, u64), &'w Entry>,
-    audience: &'w Audience,
+    pub(super) is_behind: bool,
+    pub(super) log: &'w BTreeMap<(u64, u64), &'w Entry>,
+    pub(super) audience: &'w Audience,
 }
 
 impl View<'_> {
@@ -57,7 +57,7 @@ impl View<'_> {
         read.or_else(|error| broken(Promise::Contradiction, format!("device {}: {error}", self.number)))
     }
 
-    fn check_message(&self, message: &StoredMessage) -> Result<(), Broken> {
+    pub(super) fn check_message(&self, message: &StoredMessage) -> Result<(), Broken> {
         let (room, sequence) = (message.room.0, message.room_sequence);
         let whose = format!("device {} holds entry {sequence} of room {room:x}", self.number);
         let Some(entry) = self.log.get(&(room, sequence)) else {
@@ -74,7 +74,7 @@ impl View<'_> {
     }
 
     /// All of `base + 1 ..= last` is there, and `last` is the last that it sees.
-    fn check_room(&self, room: &RoomInfo, messages: &[StoredMessage]) -> Result<(), Broken> {
+    pub(super) fn check_room(&self, room: &RoomInfo, messages: &[StoredMessage]) -> Result<(), Broken> {
         let Some(last) = room.last else { return Ok(()) };
         let mut expected = room.base + 1;
         for message in messages.iter().filter(|message| (room.base + 1..=last).contains(&message.room_sequence)) {
@@ -103,7 +103,7 @@ impl View<'_> {
     }
 
     /// No room is missing in which something is for it behind where it began.
-    fn check_all_rooms(&self, rooms: &[RoomInfo], place: u64) -> Result<(), Broken> {
+    pub(super) fn check_all_rooms(&self, rooms: &[RoomInfo], place: u64) -> Result<(), Broken> {
         for (&(account, room), _) in self.audience.sees.range((self.account, 0)..=(self.account, u64::MAX)) {
             let member = self.audience.members.contains(&(account, room));
             if member && !self.is_behind && !rooms.iter().any(|info| info.room.0 == room) {

@@ -13,6 +13,9 @@ use super::log::Log;
 use crate::world::World;
 use crate::world::observed::Said;
 
+/// Messages moved aside that are looked through.
+const ASIDE_MAX: usize = 1_000_000;
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -37,6 +40,42 @@ struct Operation {
     refused: bool,
     /// A disk was put back to before it: it may be anywhere or nowhere, but once.
     forgiven: bool,
+}
+
+/// What the ledger asks of the devices.
+pub(super) trait Devices {
+    /// Its account's name.
+    fn name(&self, device: usize) -> &str;
+    /// Whether it waits, in a profile that a copy of it keeps from the server.
+    fn is_kept_waiting(&self, device: usize, id: OperationId) -> bool;
+    /// Whether it was moved aside, which its person was told. Its process may have died after that, before it said so.
+    fn has_aside(&self, device: usize, id: OperationId) -> bool;
+    /// Likewise, whether its refusal is kept.
+    fn knows_refused(&self, device: usize, id: OperationId) -> bool;
+}
+
+impl Devices for World {
+    fn name(&self, device: usize) -> &str {
+        &self.devices[device].name
+    }
+
+    fn is_kept_waiting(&self, device: usize, id: OperationId) -> bool {
+        let profile = profile_of(self, device).filter(|_| self.is_ousted(device));
+        profile.is_some_and(|profile| profile.is_waiting(id) == Ok(true))
+    }
+
+    fn has_aside(&self, device: usize, id: OperationId) -> bool {
+        let aside = profile_of(self, device).and_then(|profile| profile.aside(ASIDE_MAX).ok());
+        aside.is_some_and(|aside| aside.iter().any(|aside| aside.message.id == id))
+    }
+
+    fn knows_refused(&self, device: usize, id: OperationId) -> bool {
+        profile_of(self, device).is_some_and(|profile| profile.refused(id).is_ok_and(|refused| refused.is_some()))
+    }
+}
+
+fn profile_of(world: &World, device: usize) -> Option<&Profile> {
+    world.devices[device].process.as_ref().map(|process| &process.profile)
 }
 
 impl Ledger {
@@ -126,14 +165,14 @@ impl Ledger {
     }
 
     /// Each accepted operation stands in the log once, as it was meant, in its device's order.
-    pub(super) fn check(&self, world: &World, log: &Log) -> Result<(), Broken> {
+    pub(super) fn check(&self, devices: &dyn Devices, log: &Log) -> Result<(), Broken> {
         let places = log.places();
         for (&device, ids) in &self.by_device {
             let mut last: Option<&Entry> = None;
             for id in ids {
                 let operation = &self.operations[id];
-                let Some(entry) = check_place(world, log, *id, operation, &places)? else { continue };
-                check_content(world, *id, operation, entry)?;
+                let Some(entry) = check_place(devices, log, *id, operation, &places)? else { continue };
+                check_content(devices, *id, operation, entry)?;
                 // Put back, it may have been refused before, and taken now.
                 if operation.forgiven {
                     continue;
@@ -170,10 +209,10 @@ impl Ledger {
 }
 
 /// It says what was said, under the name of who said it; or it was refused, and whoever made it knows.
-fn check_content(world: &World, id: OperationId, operation: &Operation, entry: &Entry) -> Result<(), Broken> {
-    let device = &world.devices[operation.device];
-    if entry.from != device.name {
-        let text = format!("{id} of {} stands under the name of {}", device.name, entry.from);
+fn check_content(devices: &dyn Devices, id: OperationId, operation: &Operation, entry: &Entry) -> Result<(), Broken> {
+    let name = devices.name(operation.device);
+    if entry.from != name {
+        let text = format!("{id} of {name} stands under the name of {}", entry.from);
         return broken(Promise::WrongSender, text);
     }
     let Some(body) = &operation.said.body else { return Ok(()) };
@@ -184,8 +223,8 @@ fn check_content(world: &World, id: OperationId, operation: &Operation, entry: &
         Some(What::Message(message)) if message.body == *body => Ok(()),
         Some(What::Message(_)) => broken(Promise::Phantom, format!("{id} says something else at {}", entry.position)),
         None if operation.refused || operation.forgiven || !operation.accepted => Ok(()),
-        None if profile_of(world, operation).is_some_and(|profile| knows_refused(profile, id)) => Ok(()),
-        None if waits(world, id, operation) => Ok(()),
+        None if devices.knows_refused(operation.device, id) => Ok(()),
+        None if devices.is_kept_waiting(operation.device, id) => Ok(()),
         None => {
             let text = format!("{id} was refused at {} and device {} was not told", entry.position, operation.device);
             broken(Promise::HoleNotTold, text)
@@ -195,7 +234,7 @@ fn check_content(world: &World, id: OperationId, operation: &Operation, entry: &
 }
 
 fn check_place<'l>(
-    world: &World,
+    devices: &dyn Devices,
     log: &Log,
     id: OperationId,
     operation: &Operation,
@@ -211,8 +250,8 @@ fn check_place<'l>(
         [] if operation.forgiven || !operation.accepted => Ok(None),
         // It stood in a history that is gone.
         [] if operation.settled.is_some_and(|(term, position)| !log.holds(term, position)) => Ok(None),
-        [] if profile_of(world, operation).is_some_and(|profile| has_aside(profile, id)) => Ok(None),
-        [] if waits(world, id, operation) => Ok(None),
+        [] if devices.has_aside(operation.device, id) => Ok(None),
+        [] if devices.is_kept_waiting(operation.device, id) => Ok(None),
         [] => {
             let text = format!(
                 "device {} accepted {id}, which is nowhere in the log; it was told as standing at {:?}",
@@ -225,26 +264,6 @@ fn check_place<'l>(
             broken(Promise::Doubled, text)
         }
     }
-}
-
-fn profile_of<'w>(world: &'w World, operation: &Operation) -> Option<&'w Profile> {
-    world.devices[operation.device].process.as_ref().map(|process| &process.profile)
-}
-
-/// Whether it waits, in a profile that a copy of it keeps from the server.
-fn waits(world: &World, id: OperationId, operation: &Operation) -> bool {
-    let profile = profile_of(world, operation).filter(|_| world.is_ousted(operation.device));
-    profile.is_some_and(|profile| profile.is_waiting(id) == Ok(true))
-}
-
-/// Whether it was moved aside, which its person was told. Its process may have died after that, before it said so.
-fn has_aside(profile: &Profile, id: OperationId) -> bool {
-    profile.aside(usize::MAX >> 1).is_ok_and(|aside| aside.iter().any(|aside| aside.message.id == id))
-}
-
-/// Likewise, whether its refusal is kept.
-fn knows_refused(profile: &Profile, id: OperationId) -> bool {
-    profile.refused(id).is_ok_and(|refused| refused.is_some())
 }
 
 fn term_of(entry: &Entry) -> Option<u64> {
