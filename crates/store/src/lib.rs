@@ -4,6 +4,8 @@
 //! Without the feature `sqlite` nothing is on a disk: there is no `server`, and profiles are in memory only.
 
 mod database;
+#[cfg(feature = "sqlite")]
+mod log_again;
 pub mod profile;
 #[cfg(feature = "sqlite")]
 pub mod server;

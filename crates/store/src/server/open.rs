@@ -12,6 +12,7 @@ use super::error::{FoldError, OpenError, ReadError};
 use super::index::{Folder, Index, Mark};
 use super::unfolded::{RecentChunk, Unfolded};
 use super::{Recovered, Store, log, state};
+use crate::log_again;
 use crate::sqlite::{self, SqliteError, Stamp};
 
 /// "SfLg".
@@ -112,8 +113,9 @@ fn open_log(path: &Path, fresh_log_id: LogId) -> Result<Connection, OpenError> {
     if path.exists() {
         look(path)?;
     }
-    let mut connection = sqlite::open(path).map_err(failed)?;
     // What an earlier run could not sync may be in the page cache only: what is believed from now on is synced first.
+    log_again::write_again(path).map_err(|error| OpenError::io(path, &error))?;
+    let mut connection = sqlite::open(path).map_err(failed)?;
     sqlite::checkpoint(&connection).map_err(failed)?;
     if Stamp::read(&connection).map_err(failed)? != STAMP {
         make_log(&mut connection, fresh_log_id).map_err(failed)?;
@@ -162,6 +164,7 @@ fn make_log(connection: &mut Connection, log_id: LogId) -> Result<(), SqliteErro
 /// The index and how far it is folded. One that can't be used is made anew.
 fn open_index(path: &Path, log: &Recovered) -> Result<(Index, u64), OpenError> {
     let failed = |error: SqliteError| OpenError::sqlite(path, error);
+    log_again::write_again(path).map_err(|error| OpenError::io(path, &error))?;
     let is_of_this_log =
         |mark: &Mark| mark.log_id == log.log_id && mark.applied <= log.head && mark.term == log.term_at(mark.applied);
     if let Some((index, mark)) = Index::open(path, is_of_this_log).map_err(failed)? {

@@ -33,7 +33,7 @@ mod tests;
 mod wants;
 
 use std::cell::Cell;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +52,7 @@ use super::{
     PendingIn, PendingOp, ProfileError, ProfileStore, Queued, RefusedOp, RoomInfo, Search, SearchFrom, Searched,
     SettledOutcome, Stay, StoredMessage, StreamPlace, Unread, Want, What,
 };
+use crate::log_again;
 use crate::sqlite;
 use crate::{DatabaseErrorKind, SqliteError};
 use rows::Rows;
@@ -79,7 +80,8 @@ pub struct Profile {
     failed: Option<ProfileError>,
     /// Whether the last write failed though there was room a moment later: see [`Profile::failed_write`].
     doubted: bool,
-    /// See [`Profile::settle_unsynced`].
+    /// See [`Profile::settle_unsynced`], as is the next.
+    log_written_again: bool,
     settled: bool,
     /// The newest rewind that the last read of messages knew of: see [`Profile::set_printed`].
     rewind_seen: Cell<u64>,
@@ -109,11 +111,21 @@ impl Profile {
         }
         let turn = directory::take_turn(dir)?;
         schema::refuse_emptied(&path)?;
+        let writing = Arc::new(directory::open_lock(dir, WRITING)?);
+        // Before the log can be moved into the database, which happens when the last one closes it. Whoever writes now
+        // is not waited for, since its disk may be slow: then it is done in our first turn.
+        let quiet = WritingTurn::try_take(&writing, dir)?;
+        if let Some(turn) = &quiet {
+            write_log_again(dir, turn)?;
+        }
         // Before the usual way of opening, which writes to an empty file.
         if fresh.is_none() && schema::is_blank(&path)? {
             return Err(not_there());
         }
         let mut connection = sqlite::open(&path)?;
+        // From here on this process has the log open, and is told of every sync of it that fails.
+        let log_written_again = quiet.is_some();
+        drop(quiet);
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
         // One that is made already is looked at without a transaction: a writer may be at a disk that stalls.
         if !schema::is_ours(&connection, &path)? {
@@ -123,9 +135,9 @@ impl Profile {
             transaction.commit()?;
         }
         let live = Live::open(dir)?;
-        let writing = directory::open_lock(dir, WRITING)?;
         drop(turn);
-        Profile::new(dir, connection, live, Some(Arc::new(writing))).check_name(name)
+        let opened = Profile::new(dir, connection, live, Some(writing));
+        Profile { log_written_again, ..opened }.check_name(name)
     }
 
     /// Opens the profile where nothing can be written: on a disk that is mounted for reading only, say.
@@ -143,7 +155,17 @@ impl Profile {
     fn new(dir: &Path, connection: Connection, live: Live, writing: Option<Arc<File>>) -> Profile {
         let directory = dir.to_owned();
         let rewind_seen = Cell::new(0);
-        Profile { directory, connection, live, writing, failed: None, doubted: false, settled: false, rewind_seen }
+        Profile {
+            directory,
+            connection,
+            live,
+            writing,
+            failed: None,
+            doubted: false,
+            log_written_again: false,
+            settled: false,
+            rewind_seen,
+        }
     }
 
     fn check_name(self, asked: &str) -> Result<Profile, ProfileError> {
@@ -231,8 +253,12 @@ impl Profile {
     /// What an earlier process could not sync may be in the page cache only, where it looks like the rest. Before this
     /// one writes behind it or tells the server of it, it is brought into the database and synced. In a turn to write:
     /// beside a writer the database would not be synced, and while another one settles nothing would be done.
-    fn settle_unsynced(&mut self, _: &WritingTurn) -> Result<(), ProfileError> {
+    fn settle_unsynced(&mut self, turn: &WritingTurn) -> Result<(), ProfileError> {
         if !self.settled {
+            if !self.log_written_again {
+                write_log_again(&self.directory, turn)?;
+                self.log_written_again = true;
+            }
             sqlite::checkpoint(&self.connection)?;
             self.settled = true;
         }
@@ -284,12 +310,35 @@ impl Profile {
 #[derive(Debug)]
 struct WritingTurn(Arc<File>);
 
+impl WritingTurn {
+    /// `None`: somebody writes now.
+    fn try_take(writing: &Arc<File>, dir: &Path) -> Result<Option<Self>, ProfileError> {
+        match writing.try_lock() {
+            Ok(()) => Ok(Some(WritingTurn(Arc::clone(writing)))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(ProfileError::Io { path: dir.join(WRITING), kind: error.kind() }),
+        }
+    }
+}
+
 impl Drop for WritingTurn {
     fn drop(&mut self) {
         if let Err(error) = self.0.unlock() {
             tracing::warn!(%error, "the writing lock was not given back: others wait until this process ends");
         }
     }
+}
+
+/// Nobody else writes in this turn.
+fn write_log_again(dir: &Path, _: &WritingTurn) -> Result<(), ProfileError> {
+    let path = dir.join(FILE);
+    log_again::write_again(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ProfileError::DiskFull { dir: dir.to_owned() },
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            ProfileError::NotWritable { dir: dir.to_owned() }
+        }
+        _ => ProfileError::DiskFailed { dir: dir.to_owned(), text: error.to_string() },
+    })
 }
 
 /// Starts a transaction that waits in line for its turn to write, so that what it reads stays true until it commits.
