@@ -106,9 +106,10 @@ impl Disk {
         locked(&self.state).faults.failing_writes = count;
     }
 
-    /// The next syncs fail. What they were to sync goes on being read, but no later sync brings it to the disk either:
-    /// a kernel gives a failed write-back up, marks the page clean and tells the error once
-    /// (<https://wiki.postgresql.org/wiki/Fsync_Errors>). A loss of power takes it for certain.
+    /// The next syncs fail that have something to sync. It goes on being read, but no later sync brings it to the disk
+    /// either: a kernel gives a failed write-back up, marks the page clean and tells the error once to each who has the
+    /// file open (<https://wiki.postgresql.org/wiki/Fsync_Errors>). A loss of power takes it for certain, unless it was
+    /// written again.
     pub fn fail_syncs(&self, count: u64) {
         locked(&self.state).faults.failing_syncs = count;
     }

@@ -212,7 +212,7 @@ impl DiskState {
         copy_directory(&self.directory, to, &|path| self.names.iter().all(|(followed, _)| followed != path))?;
         for (path, entry) in self.names.iter() {
             let (Ok(within), Some(file)) = (path.strip_prefix(&self.directory), entry.synced) else { continue };
-            let Some(file) = self.files.get(&file) else { continue };
+            let Some(file) = self.files.get_mut(&file) else { continue };
             file.cached.copy_certain(&File::create(to.join(within))?)?;
         }
         Ok(())

@@ -19,6 +19,7 @@ pub(super) enum Failure {
     Write,
     Sync,
     Read,
+    Lock,
     /// There was less than was asked for.
     ShortRead,
     NotThere,
@@ -38,6 +39,7 @@ impl Failure {
             Failure::Write => ffi::SQLITE_IOERR_WRITE,
             Failure::Sync => ffi::SQLITE_IOERR_FSYNC,
             Failure::Read => ffi::SQLITE_IOERR_READ,
+            Failure::Lock => ffi::SQLITE_IOERR_LOCK,
             Failure::ShortRead => ffi::SQLITE_IOERR_SHORT_READ,
             Failure::NotThere => ffi::SQLITE_CANTOPEN,
             Failure::NoEntry => ffi::SQLITE_IOERR_DELETE_NOENT,

@@ -20,6 +20,9 @@ pub(super) struct Handle {
     pub(super) read_only: bool,
     /// The first sync of a journal syncs its directory too, as SQLite's own file system does.
     syncs_directory: bool,
+    /// Of those that failed on this file, how many were told here or were over when it was opened: a kernel tells each
+    /// to everybody who has the file open, at his next sync.
+    failed_syncs: u64,
     /// Kept from the first use of the shared memory on.
     regions: Option<Arc<Regions>>,
 }
@@ -28,6 +31,7 @@ pub(super) struct Handle {
 pub(super) struct Wanted {
     pub(super) path: PathBuf,
     pub(super) create: bool,
+    pub(super) read_only: bool,
     /// Of a transaction: a journal or a write-ahead log.
     pub(super) journal: bool,
     pub(super) process: Option<ProcessId>,
@@ -35,11 +39,14 @@ pub(super) struct Wanted {
 
 impl Handle {
     pub(super) fn open(disk: Arc<Mutex<DiskState>>, wanted: Wanted) -> Result<Self, Failure> {
-        let Wanted { path, create, journal, process } = wanted;
+        let Wanted { path, create, read_only, journal, process } = wanted;
         let mut state = locked(&disk);
-        let (id, file, read_only) = state.open(&path, create, process).inspect_err(|failure| state.note(failure))?;
+        let (id, file, can_not_be_written) =
+            state.open(&path, create, process).inspect_err(|failure| state.note(failure))?;
+        let failed_syncs = state.file(file)?.cached.failed_syncs();
         drop(state);
-        Ok(Handle { disk, id, file, path, read_only, syncs_directory: journal && create, regions: None })
+        let (syncs_directory, read_only) = (journal && create, read_only || can_not_be_written);
+        Ok(Handle { disk, id, file, path, read_only, syncs_directory, failed_syncs, regions: None })
     }
 
     /// What is behind the end reads as zeros.
@@ -98,16 +105,21 @@ impl Handle {
     }
 
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
-        let syncs_directory = self.syncs_directory;
-        self.run(|disk, process| {
+        let (syncs_directory, told) = (self.syncs_directory, self.failed_syncs);
+        let mut failed_syncs = told;
+        let synced = self.run(|disk, process| {
             let death = disk.faults.death_now();
-            if death.is_none() && one_of(&mut disk.faults.failing_syncs) {
+            let waits = disk.file(self.file)?.cached.waits();
+            if death.is_none() && waits && one_of(&mut disk.faults.failing_syncs) {
                 disk.bites.failed_syncs += 1;
-                disk.file(self.file)?.cached.fail_sync();
-                return Err(Failure::Sync);
+                disk.file(self.file)?.cached.fail_sync()?;
             }
+            failed_syncs = disk.file(self.file)?.cached.failed_syncs();
             if death.is_none() || disk.random.percent(50) {
                 disk.file(self.file)?.cached.sync()?;
+                if death.is_none() && failed_syncs > told {
+                    return Err(Failure::Sync);
+                }
                 if syncs_directory && let Some(directory) = self.path.parent() {
                     disk.names.sync_directory(directory);
                 }
@@ -115,16 +127,22 @@ impl Handle {
             let Some(death) = death else { return Ok(()) };
             disk.die(death, process);
             Err(Failure::Dead)
-        })?;
-        self.syncs_directory = false;
-        Ok(())
+        });
+        self.failed_syncs = failed_syncs;
+        self.syncs_directory &= synced.is_err();
+        synced
     }
 
     pub(super) fn bytes(&self) -> Result<u64, Failure> {
         self.run(|disk, _| Ok(disk.file(self.file)?.cached.bytes()?))
     }
 
+    /// Who has opened a file for reading can't keep others from it (fcntl(2), F_SETLK): so it is nobody who moves a log
+    /// into its database, either.
     pub(super) fn lock(&self, to: Level) -> Result<(), Failure> {
+        if self.read_only && to > Level::Shared {
+            return Err(Failure::Lock);
+        }
         self.run(|disk, _| disk.file(self.file)?.locks.raise(self.id, to))
     }
 

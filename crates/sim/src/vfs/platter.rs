@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::time::SystemTime;
 
 use super::bites::Bites;
 use crate::random::Random;
@@ -16,6 +17,8 @@ use crate::random::Random;
 const SECTOR_BYTES: u64 = 512;
 /// What is remembered of the platter at once.
 const BLOCK_BYTES: usize = 4_096;
+/// When a file was written to last, as long as nobody else did.
+const OURS: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// See above.
 pub(super) struct CachedFile {
@@ -24,6 +27,7 @@ pub(super) struct CachedFile {
     platter: Platter,
     /// What was written since the last sync, in that order.
     waiting: Vec<Change>,
+    failed_syncs: u64,
 }
 
 /// Where the platter differs from the cache.
@@ -63,7 +67,7 @@ impl Odds {
 impl CachedFile {
     /// Takes a file as it is: all of it on the platter.
     pub(super) fn new(cache: File) -> Self {
-        CachedFile { cache, platter: Platter::default(), waiting: Vec::new() }
+        CachedFile { cache, platter: Platter::default(), waiting: Vec::new(), failed_syncs: 0 }
     }
 
     pub(super) fn bytes(&self) -> io::Result<u64> {
@@ -90,23 +94,24 @@ impl CachedFile {
     }
 
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.look_again()?;
+        self.look_outside()?;
         self.remember(offset..offset + bytes.len() as u64)?;
         self.cache.write_all_at(bytes, offset)?;
         self.waiting.push(Change::Write { offset, bytes: bytes.to_vec() });
-        Ok(())
+        self.mark()
     }
 
     pub(super) fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        self.look_again()?;
+        self.look_outside()?;
         self.remember(bytes..self.bytes()?)?;
         self.cache.set_len(bytes)?;
         self.waiting.push(Change::Truncate { bytes });
-        Ok(())
+        self.mark()
     }
 
     /// What waits is on the platter.
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.look_outside()?;
         let waiting = std::mem::take(&mut self.waiting);
         if !self.platter.parted {
             self.platter.blocks.clear();
@@ -129,9 +134,21 @@ impl CachedFile {
     }
 
     /// What waits stays in the cache and looks clean there: no later sync brings it to the platter.
-    pub(super) fn fail_sync(&mut self) {
+    pub(super) fn fail_sync(&mut self) -> io::Result<()> {
+        self.look_outside()?;
         self.platter.parted |= !self.waiting.is_empty();
         self.waiting.clear();
+        self.failed_syncs += 1;
+        self.mark()
+    }
+
+    /// How many syncs failed, whoever asked for them.
+    pub(super) fn failed_syncs(&self) -> u64 {
+        self.failed_syncs
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     pub(super) fn waiting_bytes(&self) -> u64 {
@@ -155,6 +172,7 @@ impl CachedFile {
 
     /// Leaves in the cache what the platter holds once the power was gone, with some of what waited.
     pub(super) fn lose_power(&mut self, odds: &Odds, random: &mut Random, bites: &mut Bites) -> io::Result<()> {
+        self.look_outside()?;
         if !self.is_at_risk() {
             return Ok(());
         }
@@ -177,7 +195,8 @@ impl CachedFile {
     }
 
     /// What the platter holds of all that is certain.
-    pub(super) fn copy_certain(&self, to: &File) -> io::Result<()> {
+    pub(super) fn copy_certain(&mut self, to: &File) -> io::Result<()> {
+        self.look_outside()?;
         copy(&self.cache, to)?;
         if self.is_at_risk() { self.platter.copy_onto(to) } else { Ok(()) }
     }
@@ -187,12 +206,21 @@ impl CachedFile {
         copy(&self.cache, to)
     }
 
-    /// A file that waits for no sync may have been changed from outside, which counts as synced.
-    fn look_again(&mut self) -> io::Result<()> {
+    /// What is written by other means than SQLite's counts as synced. While a file waits for nothing that is the case
+    /// without a word; after a failed sync it is looked for, since writing a file again is what heals it.
+    fn look_outside(&mut self) -> io::Result<()> {
+        if self.platter.parted && self.cache.metadata()?.modified()? != OURS {
+            self.settle();
+        }
         if !self.is_at_risk() {
             self.platter.bytes = self.bytes()?;
         }
         Ok(())
+    }
+
+    /// See [`CachedFile::look_outside`].
+    fn mark(&self) -> io::Result<()> {
+        if self.platter.parted { self.cache.set_modified(OURS) } else { Ok(()) }
     }
 
     /// Keeps what the platter holds of a part of the file that is to change in the cache.

@@ -134,7 +134,8 @@ unsafe extern "C" fn open(
     };
     let journals = ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_SUPER_JOURNAL;
     let create = flags & ffi::SQLITE_OPEN_CREATE != 0;
-    let opened = Handle::open(disk, Wanted { path, create, journal: flags & journals != 0, process });
+    let (read_only, journal) = (flags & ffi::SQLITE_OPEN_READWRITE == 0, flags & journals != 0);
+    let opened = Handle::open(disk, Wanted { path, create, read_only, journal, process });
     let read_only = opened.as_ref().is_ok_and(|handle| handle.read_only);
     // SAFETY: SQLite gives `szOsFile` bytes, which are enough for an `OpenFile`.
     let code = unsafe { OpenFile::put(file, opened) };

@@ -34,7 +34,7 @@ fn death_at_any_call_of_a_commit_leaves_all_of_it_or_nothing() {
             let (mut calls, mut nothing, mut all) = (0, 0, 0);
             for call in 0.. {
                 let before = nothing + all;
-                for seed in 0..6 {
+                for seed in 0..3 {
                     match die_at(kind, death, call, call * 100 + seed) {
                         Some(3) => nothing += 1,
                         Some(4) => all += 1,

@@ -53,32 +53,89 @@ fn a_profile_on_a_full_disk_says_so_and_goes_on_when_it_is_freed() {
     assert_eq!(machine.added(&kept), next + 20);
 }
 
-#[test]
-fn what_a_failed_sync_left_is_lost_with_the_power_whatever_is_synced_later() {
-    let machine = Machine::new(1);
-    let path = machine.path("database");
-    let connection = machine.run(|| open_database(machine.directory.path(), "FULL").expect("a database"));
-    // A log that only grows, so that both transactions lie in it.
-    machine.run(|| connection.pragma_update(None, "wal_autocheckpoint", 0).expect("a pragma"));
-    let add = |text: &str| machine.run(|| connection.execute("INSERT INTO things VALUES (1, 0, ?1)", [text]));
-    add("first").expect("synced");
-    machine.disk.fail_syncs(1);
-    let failed = add("second").expect_err("its sync fails").sqlite_error().map(|error| error.extended_code);
-    assert_eq!(failed, Some(rusqlite::ffi::SQLITE_IOERR_FSYNC));
-    // The same frames again, synced this time.
-    add("third").expect("synced");
-    machine.disk.cut_power();
-    drop(connection);
-    assert_eq!(machine.disk.bites().failed_syncs, 1);
+fn failure(error: &rusqlite::Error) -> Option<std::ffi::c_int> {
+    error.sqlite_error().map(|error| error.extended_code)
+}
 
-    let connection = machine.disk.as_process(ProcessId(2), || Connection::open(path).expect("a database"));
-    let texts: Vec<String> = machine.disk.as_process(ProcessId(2), || {
-        let mut statement = connection.prepare("SELECT body FROM things ORDER BY rowid").expect("SQL");
-        let texts = statement.query_map([], |row| row.get(0)).expect("rows");
-        texts.collect::<rusqlite::Result<_>>().expect("rows")
+#[test]
+fn what_a_failed_sync_left_is_lost_with_the_power_whatever_is_synced_behind_it() {
+    let mut machine = Machine::new(1);
+    let open = |machine: &Machine| machine.run(|| open_database(machine.directory.path(), "FULL").expect("a database"));
+    let mut writer = open(&machine);
+    machine.run(|| add_rows(&mut writer, 1)).expect("synced");
+    machine.disk.fail_syncs(1);
+    let failed = machine.run(|| add_rows(&mut writer, 2)).expect_err("its sync fails");
+    assert_eq!(failure(&failed), Some(rusqlite::ffi::SQLITE_IOERR_FSYNC));
+    machine.disk.kill(machine.process());
+    drop(writer);
+
+    machine.next_process();
+    let mut writer = open(&machine);
+    assert_eq!(machine.run(|| rows(&writer)), 2, "it looks like the rest");
+    machine.run(|| add_rows(&mut writer, 3)).expect("a sync that does not fail");
+    machine.disk.cut_power();
+    drop(writer);
+    let bites = machine.disk.bites();
+    assert_eq!((bites.failed_syncs, bites.lost_to_failed_syncs), (1, 1));
+
+    machine.next_process();
+    let reader = open(&machine);
+    assert_eq!(machine.run(|| rows(&reader)), 1, "a log ends at its first hole");
+}
+
+#[test]
+fn a_failed_sync_is_told_to_all_who_have_the_file_open_and_once_to_each() {
+    let machine = Machine::new(1);
+    let open = || open_database(machine.directory.path(), "FULL").expect("a database");
+    machine.run(|| {
+        let (mut one, mut other) = (open(), open());
+        add_rows(&mut one, 1).expect("synced");
+        assert_eq!(rows(&other), 1);
+        machine.disk.fail_syncs(1);
+        let told = |connection: &mut Connection| failure(&add_rows(connection, 2).expect_err("its sync fails"));
+        assert_eq!(told(&mut one), Some(rusqlite::ffi::SQLITE_IOERR_FSYNC));
+        assert_eq!(told(&mut other), Some(rusqlite::ffi::SQLITE_IOERR_FSYNC));
+        add_rows(&mut one, 2).expect("synced");
+        add_rows(&mut other, 3).expect("synced");
+        add_rows(&mut open(), 4).expect("synced");
     });
-    eprintln!("{texts:?}, {:?}", machine.disk.bites());
-    assert_eq!(texts[0], "first");
+}
+
+/// What a failed sync left in the cache looks like the rest to the next process, until the power goes.
+#[test]
+fn what_the_next_process_believes_after_a_failed_sync_is_there_after_a_power_cut() {
+    for kind in [Kind::Server, Kind::Client] {
+        for_each_seed(0..40, |seed| {
+            let mut machine = Machine::new(seed);
+            let mut kept = machine.open(kind).expect("it opens");
+            add_all(&machine, &mut kept, 1..=5 + seed % 3);
+            machine.disk.fail_syncs(1);
+            let mut next = 6 + seed % 3;
+            let error = loop {
+                match machine.add(&mut kept, next) {
+                    Ok(()) => next += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.contains("SyncFailed") || error.contains("DiskFailed"), "{error}");
+            assert!(machine.add(&mut kept, next).is_err(), "it takes no more");
+            machine.disk.kill(machine.process());
+            drop(kept);
+
+            machine.next_process();
+            let mut kept = machine.open(kind).expect("the next process");
+            let believed = machine.added(&kept);
+            assert!((next - 1..=next).contains(&believed));
+            let more = seed % 4;
+            add_all(&machine, &mut kept, believed + 1..=believed + more);
+            machine.disk.cut_power();
+            drop(kept);
+
+            machine.next_process();
+            let kept = machine.open(kind).expect("after the power cut");
+            assert_eq!(machine.added(&kept), believed + more, "{kind:?}, {:?}", machine.disk.bites());
+        });
+    }
 }
 
 #[test]

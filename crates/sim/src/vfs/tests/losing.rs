@@ -39,15 +39,15 @@ fn live_often(kind: Kind, seed: u64, bites: &mut Vec<Bites>) {
 fn what_was_committed_is_there_after_a_power_cut() {
     for kind in SYNCED {
         let bites = std::cell::RefCell::new(Vec::new());
-        for_each_seed(0..60, |seed| live_often(kind, seed, &mut bites.borrow_mut()));
+        for_each_seed(0..40, |seed| live_often(kind, seed, &mut bites.borrow_mut()));
         let bites = bites.into_inner();
         let sum = |of: fn(&Bites) -> u64| bites.iter().map(of).sum::<u64>();
         let cuts = sum(|bites| bites.power_cuts);
         let took = sum(|bites| bites.power_cuts_that_took_something);
         let (torn, lost) = (sum(|bites| bites.torn_writes), sum(|bites| bites.lost_writes));
         eprintln!("{kind:?}: {took} of {cuts} power cuts took something; {torn} writes torn, {lost} lost");
-        assert_eq!(cuts, 300);
-        assert!(took > 100 && torn > 20 && lost > 100, "they bite");
+        assert_eq!(cuts, 200);
+        assert!(took > 60 && torn > 10 && lost > 60, "they bite");
     }
 }
 
