@@ -1,5 +1,6 @@
 //! The `steadfast` command: dispatch only; one file a subcommand.
 
+mod audit;
 mod bench;
 mod chat;
 mod exit;
@@ -58,6 +59,8 @@ enum Command {
     Flights(flights::Options),
     /// Tell the process that drives a profile's line: try, stop, resume, log in, switch
     Line(line::Options),
+    /// Check that a server loses, doubles and reorders nothing, on the network that is there
+    Audit(audit::Options),
     /// Measure this machine with a server of its own
     Bench(bench::Options),
 }
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
             Command::Why(options) => why::run(&options).await,
             Command::Flights(options) => flights::run(&options),
             Command::Line(options) => line::run(options).await,
+            Command::Audit(options) => audit::run(options).await,
             Command::Bench(options) => bench::run(options).await,
         }
     });

@@ -126,6 +126,17 @@ impl KernelOptions {
     }
 }
 
+/// The address of a server without its scheme.
+pub(crate) fn host_port(server: &str) -> Result<&str, Exit> {
+    match server.split_once("://") {
+        None => Ok(server),
+        Some(("tcp", address)) => Ok(address),
+        Some((scheme, _)) => {
+            Err(Exit::usage(format!("{scheme}:// can't be spoken yet: use HOST:PORT or tcp://HOST:PORT")))
+        }
+    }
+}
+
 fn parse_keepalive(text: &str) -> Result<Keepalive, String> {
     let usage = || format!("{text:?} is not IDLE,INTERVAL,COUNT as in 20s,5s,3");
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
@@ -146,13 +157,7 @@ impl ClientOptions {
 
     /// The client, or the look at a profile, that the flags describe.
     pub(crate) fn client(&self) -> Result<Builder, Exit> {
-        let server = match self.server.split_once("://") {
-            None => self.server.as_str(),
-            Some(("tcp", address)) => address,
-            Some((scheme, _)) => {
-                return Err(Exit::usage(format!("{scheme}:// can't be spoken yet: use HOST:PORT or tcp://HOST:PORT")));
-            }
-        };
+        let server = host_port(&self.server)?;
         if self.idle_bound < self.active_bound {
             return Err(Exit::usage("--idle-bound can't be shorter than --active-bound"));
         }

@@ -2,6 +2,7 @@
 
 mod rig;
 
+mod audit;
 mod backpressure;
 mod bench;
 mod causes;
