@@ -1,6 +1,7 @@
 //! The workshop: the checks that say whether a change may go in. `cargo xtask help` lists them.
 
 mod api;
+mod chaos;
 mod gate;
 mod msrv;
 mod mutants;

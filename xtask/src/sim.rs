@@ -30,13 +30,18 @@ pub(crate) fn stage(workspace: &Workspace, notes: &mut Vec<String>) -> Result<()
 
 /// Runs so many seeds.
 pub(crate) fn run(workspace: &Workspace, seeds: u64, first: First) -> Result<(), Failure> {
-    let seed = match first {
-        First::Given(seed) => seed,
-        First::OfTree => seed_of_tree(workspace),
-        // Seeded by the system for each process.
-        First::Random => RandomState::new().build_hasher().finish() >> 1,
-    };
-    run_from(workspace, seeds, seed)
+    run_from(workspace, seeds, first.seed(workspace))
+}
+
+impl First {
+    pub(crate) fn seed(self, workspace: &Workspace) -> u64 {
+        match self {
+            First::Given(seed) => seed,
+            First::OfTree => seed_of_tree(workspace),
+            // Seeded by the system for each process.
+            First::Random => RandomState::new().build_hasher().finish() >> 1,
+        }
+    }
 }
 
 fn run_from(workspace: &Workspace, seeds: u64, seed: u64) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! The stages of the gate, in the order in which they run.
 
 use crate::process::{Failure, Workspace};
-use crate::{api, msrv, mutants, named_tests, outside, pictures, purity, sim, suite, tidy};
+use crate::{api, chaos, msrv, mutants, named_tests, outside, pictures, purity, sim, suite, tidy};
 
 /// One check.
 pub(crate) struct Stage {
@@ -14,7 +14,7 @@ pub(crate) struct Stage {
 }
 
 /// What `cargo xtask ci` runs.
-pub(crate) const STAGES: [Stage; 14] = [
+pub(crate) const STAGES: [Stage; 15] = [
     Stage { name: "fmt", about: "the code is formatted", run: fmt },
     Stage { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
     Stage { name: "docs", about: "the documentation builds without a warning", run: docs },
@@ -36,6 +36,7 @@ pub(crate) const STAGES: [Stage; 14] = [
     },
     Stage { name: "test", about: "every test, and none that steps aside where it must not", run: suite::all },
     Stage { name: "sim", about: "a simulated world keeps the promises, whatever fails in it", run: sim::stage },
+    Stage { name: "chaos", about: "a minute of the real programs under fire", run: chaos::stage },
     Stage { name: "deny", about: "licences, banned crates and sources of the dependencies", run: deny },
 ];
 

@@ -14,8 +14,14 @@ const REPORT: &str = "target/nextest/ci/junit.xml";
 /// Programs that the system tests call, with the Debian packages that have them.
 const SYSTEM_PROGRAMS: [(&str, &str); 2] = [("tmux", "tmux"), ("script", "bsdutils")];
 /// Those that only tests with root call.
-const ROOT_PROGRAMS: [(&str, &str); 4] =
-    [("ip", "iproute2"), ("nft", "nftables"), ("strace", "strace"), ("faketime", "faketime")];
+const ROOT_PROGRAMS: [(&str, &str); 6] = [
+    ("ip", "iproute2"),
+    ("tc", "iproute2"),
+    ("ss", "iproute2"),
+    ("nft", "nftables"),
+    ("strace", "strace"),
+    ("faketime", "faketime"),
+];
 
 /// The groups of `.config/nextest.toml`, one after another: what needs the machine, what waits for bounds to pass, and
 /// what only computes are in nobody's way.
@@ -51,9 +57,7 @@ fn prepare(workspace: &Workspace) -> Result<Skips, Failure> {
     workspace
         .require_cargo("nextest", "`cargo install --locked cargo-nextest`, or `bash .ci/run`, which installs it")?;
     require_programs(&SYSTEM_PROGRAMS)?;
-    let gate = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    let user = workspace.capture(workspace.command("id").arg("-u"))?;
-    if !gate && user.trim() != "0" {
+    if !root(workspace)? && !is_gate() {
         return Ok(Skips::Listed);
     }
     require_programs(&ROOT_PROGRAMS)?;
@@ -110,6 +114,20 @@ fn all_ran(lines: &[String]) -> Result<(), Failure> {
             "nextest said that it begins with {begun:?} tests and that it ran {run:?}"
         )])),
     }
+}
+
+/// Whether others rely on the result.
+pub(crate) fn is_gate() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Whether this is root, with the programs that only root's tests call.
+pub(crate) fn root(workspace: &Workspace) -> Result<bool, Failure> {
+    let user = workspace.capture(workspace.command("id").arg("-u"))?;
+    if user.trim() != "0" {
+        return Ok(false);
+    }
+    require_programs(&ROOT_PROGRAMS).map(|()| true)
 }
 
 fn require_programs(programs: &[(&str, &str)]) -> Result<(), Failure> {

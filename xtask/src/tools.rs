@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::process::{Failure, Workspace};
 use crate::sim::First;
-use crate::{mutants, sim};
+use crate::{chaos, mutants, sim};
 
 /// One tool.
 pub(crate) struct Tool {
@@ -18,7 +18,7 @@ pub(crate) struct Tool {
 }
 
 /// All of them.
-pub(crate) const TOOLS: [Tool; 2] = [
+pub(crate) const TOOLS: [Tool; 3] = [
     Tool {
         name: "sim",
         arguments: "--seeds N [--seed S] [--random]",
@@ -30,6 +30,12 @@ pub(crate) const TOOLS: [Tool; 2] = [
         arguments: "[--only WORDS] [--seeds N]",
         about: "puts faults into a copy of the sources; the simulator has to catch each",
         run: mutate,
+    },
+    Tool {
+        name: "chaos",
+        arguments: "--minutes M [--seed S]",
+        about: "runs the real programs in network namespaces under fire; needs root",
+        run: burn,
     },
 ];
 
@@ -74,6 +80,13 @@ fn simulate(workspace: &Workspace, flags: &Flags) -> Result<(), Trouble> {
 
 fn mutate(workspace: &Workspace, flags: &Flags) -> Result<(), Trouble> {
     Ok(mutants::run(workspace, flags.value("--only").unwrap_or_default(), flags.number("--seeds")?)?)
+}
+
+fn burn(workspace: &Workspace, flags: &Flags) -> Result<(), Trouble> {
+    let minutes = flags.number("--minutes")?.filter(|&minutes: &u64| minutes > 0);
+    let minutes = minutes.ok_or_else(|| Trouble::Usage("say for how many minutes with --minutes".to_owned()))?;
+    let first = flags.number("--seed")?.map_or(First::Random, First::Given);
+    Ok(chaos::run(workspace, minutes, first)?)
 }
 
 /// `--name VALUE` and `--name`, as they were given.

@@ -6,6 +6,7 @@ mod audit;
 mod backpressure;
 mod bench;
 mod causes;
+mod chaos;
 mod chat;
 mod chat_commands;
 mod chat_full;

@@ -41,9 +41,14 @@ impl Feeder {
         Self { stopped, thread }
     }
 
+    /// The input is closed soon: who reads it may end.
+    pub(crate) fn close(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
     /// Closes the input. How many lines were written.
     pub(crate) fn stop(self) -> usize {
-        self.stopped.store(true, Ordering::Relaxed);
+        self.close();
         self.thread.join().expect("the feeder does not panic")
     }
 }

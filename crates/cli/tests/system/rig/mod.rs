@@ -8,6 +8,7 @@ mod lines;
 mod log;
 mod member;
 mod memory;
+mod namespace;
 mod network;
 mod process;
 mod proxy;
@@ -27,9 +28,10 @@ pub(crate) use crowd::Crowd;
 pub(crate) use feeder::Feeder;
 pub(crate) use impostor::{Impostor, Manner};
 pub(crate) use lines::Lines;
-pub(crate) use log::{Log, Printed, assert_stored};
+pub(crate) use log::{Entry, Log, Printed, assert_stored};
 pub(crate) use member::Member;
 pub(crate) use memory::{MemoryPeak, anonymous_bytes};
+pub(crate) use namespace::Namespace;
 pub(crate) use network::{Answer, Direction, Network};
 pub(crate) use process::{Ended, Process};
 pub(crate) use proxy::Proxy;
@@ -42,7 +44,7 @@ pub(crate) use server::Server;
 pub(crate) use strace::Injection;
 pub(crate) use two_hosts::TwoHosts;
 pub(crate) use wall_clock::WallClock;
-pub(crate) use world::World;
+pub(crate) use world::{Program, World};
 
 use std::time::Duration;
 

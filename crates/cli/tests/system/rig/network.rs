@@ -1,7 +1,6 @@
 //! Two network namespaces joined by a line that can be cut without a word.
 
-use std::process::Command;
-
+use super::namespace::Namespace;
 use super::root::{command, output};
 
 /// Which way nothing gets through.
@@ -23,11 +22,11 @@ pub(crate) enum Answer {
     HostIsolated,
 }
 
-/// See the module's documentation. It goes when it is dropped.
+/// See the module's documentation. It goes with its namespaces.
 #[derive(Debug)]
 pub(crate) struct Network {
-    server: String,
-    client: String,
+    server: Namespace,
+    client: Namespace,
     net: String,
     server_address: String,
 }
@@ -36,33 +35,21 @@ impl Network {
     pub(crate) fn new() -> Self {
         let id = std::process::id();
         let net = format!("10.{}.{}", 64 + id / 250 % 128, 1 + id % 250);
-        let network =
-            Self { server: format!("sfs{id}"), client: format!("sfc{id}"), server_address: format!("{net}.1"), net };
-        let net = &network.net;
-        let (server, client) = (network.server.as_str(), network.client.as_str());
-        command("ip", &["netns", "add", server]);
-        command("ip", &["netns", "add", client]);
-        let (left, right) = (format!("sfa{id}"), format!("sfb{id}"));
-        let pair = ["link", "add", &left, "netns", server, "type", "veth", "peer", "name", &right, "netns", client];
-        command("ip", &pair);
-        for (namespace, link, address) in [(server, &left, "1"), (client, &right, "2")] {
-            // Addresses of its own accord come seconds later, and would be taken for a change of the network.
-            let switch = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
-            let off = format!("[ ! -e {switch} ] || echo 1 > {switch}");
-            command("ip", &["netns", "exec", namespace, "sh", "-c", &off]);
-            command("ip", &["-n", namespace, "address", "add", &format!("{net}.{address}/24"), "dev", link]);
-            command("ip", &["-n", namespace, "link", "set", link, "up"]);
-            command("ip", &["-n", namespace, "link", "set", "lo", "up"]);
+        let (server, client) = (Namespace::new(format!("sfs{id}")), Namespace::new(format!("sfc{id}")));
+        server.join(&format!("sfa{id}"), &client, &format!("sfb{id}"));
+        for (namespace, link, address) in [(&server, "sfa", "1"), (&client, "sfb", "2")] {
+            namespace.ip(&["address", "add", &format!("{net}.{address}/24"), "dev", &format!("{link}{id}")]);
+            namespace.ip(&["link", "set", &format!("{link}{id}"), "up"]);
         }
-        network
+        Self { server, client, server_address: format!("{net}.1"), net }
     }
 
     pub(crate) fn server(&self) -> &str {
-        &self.server
+        self.server.name()
     }
 
     pub(crate) fn client(&self) -> &str {
-        &self.client
+        self.client.name()
     }
 
     pub(crate) fn server_address(&self) -> &str {
@@ -71,7 +58,7 @@ impl Network {
 
     /// What arrives is dropped, where it arrives: neither end hears of it.
     pub(crate) fn cut(&self, direction: Direction) {
-        let ends: &[&str] = match direction {
+        let ends: &[&Namespace] = match direction {
             Direction::Both => &[&self.server, &self.client],
             Direction::ToServer => &[&self.server],
             Direction::ToClient => &[&self.client],
@@ -79,7 +66,7 @@ impl Network {
         for end in ends {
             let rules = "add table ip cut; add chain ip cut arriving { type filter hook input priority 0; }; \
                  add rule ip cut arriving iifname != lo drop";
-            self.nft(end, rules);
+            end.nft(rules);
         }
     }
 
@@ -89,34 +76,30 @@ impl Network {
             Answer::Reset => "tcp reset",
             Answer::HostUnreachable | Answer::HostIsolated => "icmp type host-unreachable",
         };
-        self.nft(
-            &self.server,
-            &format!(
-                "add table ip cut; add chain ip cut arriving {{ type filter hook input priority 0; }}; \
-                 add rule ip cut arriving ip saddr {}.2 meta l4proto tcp reject with {reject}",
-                self.net
-            ),
-        );
+        self.server.nft(&format!(
+            "add table ip cut; add chain ip cut arriving {{ type filter hook input priority 0; }}; \
+             add rule ip cut arriving ip saddr {}.2 meta l4proto tcp reject with {reject}",
+            self.net
+        ));
         if answer == Answer::HostIsolated {
             // nft has no name for this code, but can put it in where the message arrives.
             let rules = "add table ip cut; add chain ip cut before { type filter hook prerouting priority -300; }; \
                          add rule ip cut before icmp type destination-unreachable icmp code set 8";
-            self.nft(&self.client, rules);
+            self.client.nft(rules);
         }
     }
 
     /// The client's end of the line, unplugged or plugged in.
     pub(crate) fn set_link(&self, up: bool) {
         let link = format!("sfb{}", std::process::id());
-        command("ip", &["-n", &self.client, "link", "set", &link, if up { "up" } else { "down" }]);
+        self.client.ip(&["link", "set", &link, if up { "up" } else { "down" }]);
     }
 
     /// From now on the line carries this much each way, as `tc` spells it.
     pub(crate) fn slow_down(&self, rate: &str) {
         for (namespace, link) in [(&self.server, "sfa"), (&self.client, "sfb")] {
             let link = format!("{link}{}", std::process::id());
-            let shape = ["qdisc", "add", "dev", &link, "root", "tbf", "rate", rate, "burst", "4kb", "limit", "2000000"];
-            command("ip", &[&["netns", "exec", namespace, "tc"], &shape[..]].concat());
+            namespace.slow_down(&link, rate);
         }
     }
 
@@ -131,7 +114,7 @@ impl Network {
     }
 
     fn sockets(&self, namespace: &str, states: &[&str]) -> Vec<String> {
-        let other = if namespace == self.server { 2 } else { 1 };
+        let other = if namespace == self.server.name() { 2 } else { 1 };
         let there = format!("{}.{other}", self.net);
         let asked = [&["netns", "exec", namespace, "ss", "-tnoH"], states, &["dst", &there]].concat();
         output("ip", &asked).lines().map(str::to_owned).collect()
@@ -139,26 +122,13 @@ impl Network {
 
     /// The system of this namespace throws its connections with the other one away (tcp(7), `SOCK_DESTROY`).
     pub(crate) fn abort(&self, namespace: &str) {
-        let other = if namespace == self.server { 2 } else { 1 };
+        let other = if namespace == self.server.name() { 2 } else { 1 };
         command("ip", &["netns", "exec", namespace, "ss", "-tnK", "dst", &format!("{}.{other}", self.net)]);
-    }
-
-    fn nft(&self, namespace: &str, rules: &str) {
-        command("ip", &["netns", "exec", namespace, "nft", rules]);
     }
 
     pub(crate) fn mend(&self) {
         for end in [&self.server, &self.client] {
-            self.nft(end, "flush ruleset");
-        }
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        // The links and rules go with their namespaces.
-        for namespace in [&self.server, &self.client] {
-            Command::new("ip").args(["netns", "delete", namespace]).status().ok();
+            end.nft("flush ruleset");
         }
     }
 }

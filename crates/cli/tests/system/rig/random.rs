@@ -18,6 +18,10 @@ impl Random {
         Self(seed)
     }
 
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = end as u64;
         usize::try_from(self.next() % end).expect("below a usize")

@@ -48,6 +48,21 @@ impl Tmpfs {
         command("mount", &["-o", &format!("remount,size={size}"), &self.0.display().to_string()]);
     }
 
+    /// Shrinks it to what is on it, and takes what little room is left, whoever is writing meanwhile.
+    pub(crate) fn fill_up(&self) -> PathBuf {
+        const LEFT: u64 = 256 * 1024;
+        let at = self.0.display().to_string();
+        super::wait_until("the disk shrinks to what is on it", super::SOON, || {
+            let used = output("df", &["-B1", "--output=used", &at]);
+            let used: u64 = used.lines().last().and_then(|line| line.trim().parse().ok()).expect("df tells bytes");
+            // It is refused where more was written in between.
+            let size = format!("remount,size={}", used + LEFT);
+            let shrunk = Command::new("mount").args(["-o", &size, &at]).output().expect("`mount` is everywhere");
+            shrunk.status.success().then_some(())
+        });
+        self.fill()
+    }
+
     /// From now on it takes no writes. Nobody may have a file on it open for writing.
     pub(crate) fn make_read_only(&self) {
         command("mount", &["-o", "remount,ro", &self.0.display().to_string()]);
