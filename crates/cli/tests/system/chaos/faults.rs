@@ -7,7 +7,7 @@ use super::schedule::{Kind, Planned};
 use crate::rig::{Namespace, Tmpfs};
 
 /// Bits a second that a slow line carries, as `tc` spells them.
-const RATES: [&str; 3] = ["64kbit", "256kbit", "1mbit"];
+const RATES: [&str; 3] = ["32kbit", "64kbit", "128kbit"];
 const LOSS_PERCENT_MAX: usize = 30;
 /// How a `send` says that the server's disk is full, and how a program says it of its own.
 const HELD: [&str; 1] = ["asks to wait: disk full"];

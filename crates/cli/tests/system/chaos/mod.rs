@@ -40,10 +40,9 @@ fn real_programs_under_fire_keep_every_promise() {
     let (minutes, seed) = (number(MINUTES).unwrap_or(1), number(SEED).unwrap_or(1));
     let signals = Signals::catch();
     let length = Duration::from_secs(60 * minutes);
-    let mut fire = Fire::start(length);
+    let mut fire = Fire::start(length, signals);
     println!("seed {seed}, {minutes} min");
-    let on_time = fire.burn(&schedule::draw(seed, ACCOUNTS.len(), length), &signals);
-    assert!(on_time && !signals.asked_to_stop(), "asked to stop: what was made is taken away");
+    fire.burn(&schedule::draw(seed, ACCOUNTS.len(), length));
     let report = fire.settle();
     report.lines().iter().for_each(|line| println!("{line}"));
     assert!(report.is_good(), "a promise broke; what was stored and said is kept beside the build");
@@ -58,11 +57,12 @@ struct Fire {
     length: Duration,
     active: Vec<Fault>,
     kinds: BTreeMap<Kind, (usize, usize)>,
+    signals: Signals,
 }
 
 impl Fire {
     /// Returns when everybody is there and has said or seen something.
-    fn start(length: Duration) -> Self {
+    fn start(length: Duration, signals: Signals) -> Self {
         let clock = Stopwatch::start();
         let mut cast = Cast::new();
         let devices = (0..ACCOUNTS.len()).flat_map(|host| DEVICES.map(|device| (host, device)));
@@ -73,17 +73,14 @@ impl Fire {
         for actor in cast.actors.iter().filter(|actor| actor.role != Role::Serve) {
             actor.process().expect("it was started").wait_to_print(1, 3 * SOON);
         }
-        Self { watch, cast, clock, length, active: Vec::new(), kinds: BTreeMap::new() }
+        Self { watch, cast, clock, length, active: Vec::new(), kinds: BTreeMap::new(), signals }
     }
 
-    /// Whether it went on to the end.
-    fn burn(&mut self, plan: &[Planned], signals: &Signals) -> bool {
+    fn burn(&mut self, plan: &[Planned]) {
         let started = Stopwatch::start();
         let mut coming = plan.iter().copied().enumerate().peekable();
         while started.elapsed() < self.length {
-            if signals.asked_to_stop() {
-                return false;
-            }
+            self.go_on();
             self.end_where(|planned| planned.ends() <= started.elapsed());
             while let Some((number, planned)) = coming.next_if(|(_, planned)| planned.at <= started.elapsed()) {
                 let Planned { kind, host, at, lasts, .. } = planned;
@@ -97,7 +94,11 @@ impl Fire {
             pause(TICK);
         }
         self.end_where(|_| true);
-        true
+    }
+
+    /// Unless somebody wants it to end: then all that it made goes with it.
+    fn go_on(&self) {
+        assert!(!self.signals.asked_to_stop(), "asked to stop: what was made is taken away");
     }
 
     fn end_where(&mut self, which: impl Fn(&Planned) -> bool) {

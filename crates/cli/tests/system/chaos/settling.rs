@@ -91,6 +91,7 @@ impl Fire {
             (0..ACCOUNTS.len()).flat_map(|host| DEVICES.map(|device| (host, device))).collect();
         let started = Stopwatch::start();
         while !left.is_empty() && started.elapsed() < SETTLES {
+            self.go_on();
             self.cast.supervise();
             left.retain(|&(host, device)| {
                 let ended = self.cast.member(host, device).start("status", &["--json"]).wait(SETTLES);
@@ -120,6 +121,7 @@ impl Fire {
         for tail in tails() {
             let last = evidence.logs[tail.room()].last().map(|entry| entry.position);
             while tail.last_printed().map(|entry| entry.position) != last {
+                self.go_on();
                 if started.elapsed() > SETTLES {
                     endless.push(format!("{} does not come to the end", tail.name()));
                     break;
