@@ -18,6 +18,7 @@ pub struct Report {
     seeds: u64,
     accepted: u64,
     kinds: BTreeMap<String, (u64, u64)>,
+    effects: BTreeMap<String, u64>,
     broken: BTreeMap<String, u64>,
     noticed: Histogram,
     returned: Histogram,
@@ -30,6 +31,9 @@ impl Report {
         self.accepted += outcome.accepted;
         for (kind, tried, bit) in outcome.bites.kinds() {
             self.add_kind(kind, tried, bit);
+        }
+        for (effect, times) in outcome.bites.effects() {
+            *self.effects.entry(effect.to_owned()).or_default() += times;
         }
         if let Some((_, broken)) = &outcome.broken {
             *self.broken.entry(broken.promise.name().to_owned()).or_default() += 1;
@@ -48,12 +52,13 @@ impl Report {
         self.broken.is_empty() && self.inert().is_empty()
     }
 
-    /// Kinds of fault that never bit, where each should have.
+    /// Kinds of fault that never bit, and what else was never seen, where it should have been.
     pub fn inert(&self) -> Vec<&str> {
         if self.seeds < SEEDS_FOR_ALL_KINDS {
             return Vec::new();
         }
-        self.kinds.iter().filter(|(_, (_, bit))| *bit == 0).map(|(kind, _)| kind.as_str()).collect()
+        let kinds = self.kinds.iter().filter(|(_, (_, bit))| *bit == 0).map(|(kind, _)| kind.as_str());
+        kinds.chain(self.effects.iter().filter(|(_, times)| **times == 0).map(|(effect, _)| effect.as_str())).collect()
     }
 
     /// For [`Report::merge`].
@@ -61,6 +66,9 @@ impl Report {
         let mut text = format!("seeds {}\naccepted {}\n", self.seeds, self.accepted);
         for (kind, (tried, bit)) in &self.kinds {
             writeln!(text, "kind {tried} {bit} {kind}").expect("a text grows");
+        }
+        for (effect, times) in &self.effects {
+            writeln!(text, "effect {times} {effect}").expect("a text grows");
         }
         for (promise, times) in &self.broken {
             writeln!(text, "broke {times} {promise}").expect("a text grows");
@@ -87,6 +95,10 @@ impl Report {
                 let (tried, bit) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
                 self.add_kind(parts.next()?, tried, bit);
             }
+            "effect" => {
+                let (times, effect) = rest.split_once(' ')?;
+                *self.effects.entry(effect.to_owned()).or_default() += times.parse::<u64>().ok()?;
+            }
             "broke" => {
                 let (times, promise) = rest.split_once(' ')?;
                 *self.broken.entry(promise.to_owned()).or_default() += times.parse::<u64>().ok()?;
@@ -104,9 +116,12 @@ impl Report {
 
     /// For a person; the last line is for scripts, too.
     pub fn table(&self) -> String {
-        let mut text = format!("{:<24} {:>9} {:>9}\n", "fault", "tried", "bitten");
+        let mut text = format!("{:<24} {:>9} {:>9}\n", "fault", "injected", "bitten");
         for (kind, (tried, bit)) in &self.kinds {
             writeln!(text, "{kind:<24} {tried:>9} {bit:>9}").expect("a text grows");
+        }
+        for (effect, times) in &self.effects {
+            writeln!(text, "{effect}: {times}").expect("a text grows");
         }
         let times = [("a dead line is noticed", &self.noticed), ("online again with all", &self.returned)];
         for (what, histogram) in times {
@@ -122,7 +137,7 @@ impl Report {
             .expect("a text grows");
         }
         for kind in self.inert() {
-            writeln!(text, "never bit: {kind}").expect("a text grows");
+            writeln!(text, "never seen: {kind}").expect("a text grows");
         }
         for (promise, times) in &self.broken {
             writeln!(text, "broke {times} times: {promise}").expect("a text grows");

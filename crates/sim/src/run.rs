@@ -7,7 +7,7 @@ use crate::histogram::Histogram;
 use crate::oracle::{Broken, Oracle, Promise};
 use crate::plan::{Fault, Plan, What};
 use crate::world::World;
-use crate::world::faults::Bites;
+use crate::world::bites::Bites;
 use crate::world::observed::Observed;
 
 /// How long a world may take to come to rest once nothing goes wrong any more.
@@ -50,15 +50,10 @@ pub fn run_watched(plan: &Plan, watch: Watch<'_>) -> Outcome {
     let mut looking = Looking { oracle: &mut oracle, watch, started };
     let broken = act_out(plan, &mut world, &mut looking).err();
     let broken = broken.map(|broken| (world.now.since(started), broken));
-    let mut bites = world.bites.clone();
-    bites.add_disk(&world.server.machine.disk().bites());
-    for device in &world.devices {
-        bites.add_disk(&device.machine.disk().bites());
-    }
     Outcome {
         broken,
         accepted: oracle.accepted(),
-        bites,
+        bites: world.settled_bites(),
         noticed: oracle.lines.noticed.clone(),
         returned: oracle.lines.returned.clone(),
         trace: world.trace(),

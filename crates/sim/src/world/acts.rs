@@ -9,7 +9,7 @@ use steadfast_store::profile::{AppendError, NewBody, NewOp, Profile, ProfileErro
 use super::World;
 use super::device::NAMES;
 use super::observed::{Observed, Said};
-use crate::plan::Act;
+use crate::plan::{Act, Machine as Whose};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// How many messages of history are asked for.
@@ -208,7 +208,7 @@ impl World {
                 match death {
                     crate::vfs::Death::Power => self.device_died(device, death, super::process::RESTART),
                     // Only the second process is gone.
-                    crate::vfs::Death::Kill => self.bites.died_in_a_call(death),
+                    crate::vfs::Death::Kill => self.note_death(Whose::Device(device), death),
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::line::{Line, Pipe};
 use super::machine::Machine;
 use super::process::Process;
 use super::{Task, World};
-use crate::plan::{DevicePlan, VersionPlan};
+use crate::plan::{DevicePlan, Machine as Whose, VersionPlan};
 use crate::random::Random;
 
 /// How long a try to connect takes that nothing answers.
@@ -100,9 +100,13 @@ impl World {
         let clock = there.machine.clock(now);
         let Some(process) = &mut there.process else { return };
         if !has_network {
+            self.bites.meet("no network", Whose::Device(device));
             process.session.handle_open_failed(clock, Cause::ConnectTimedOut);
         } else if self.server.is_up() {
             let line = attempt;
+            if rate != self.weather.bytes_per_second {
+                self.bites.meet("slow line", Whose::Device(device));
+            }
             let pipe = || Pipe::new(self.weather.socket_bytes, rate, now);
             let random = Random::new(there.random.number());
             let (up, down) = (pipe(), pipe());

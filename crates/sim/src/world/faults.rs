@@ -1,9 +1,8 @@
 //! What goes wrong, and whether it changed anything.
 
-use std::collections::BTreeMap;
-
 use steadfast_proto::time::{Duration, Instant};
 
+use super::bites::Bites;
 use super::line::Spoil;
 use super::{Task, World};
 use crate::plan::{Fault, Machine as Whose, Ways};
@@ -14,106 +13,86 @@ const AFTERMATH: Duration = Duration::from_secs(20);
 /// Latency up to here is a healthy line's.
 const LATENCY_MAX: Duration = Duration::from_millis(350);
 
-/// How often each kind of fault was tried, and how often it bit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bites {
-    kinds: BTreeMap<&'static str, (u64, u64)>,
-}
-
-impl Bites {
-    /// Kind, tried, bitten.
-    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
-        self.kinds.iter().map(|(&kind, &(tried, bit))| (kind, tried, bit))
-    }
-
-    /// All that bit.
-    pub fn bitten(&self) -> u64 {
-        self.kinds.values().map(|&(_, bit)| bit).sum()
-    }
-
-    fn tried(&mut self, kind: &'static str) {
-        self.kinds.entry(kind).or_default().0 += 1;
-    }
-
-    fn bit(&mut self, kind: &'static str, times: u64) {
-        self.kinds.entry(kind).or_default().1 += times;
-    }
-
-    pub(super) fn spoilt(&mut self, _: bool) {
-        self.bit("bytes spoilt", 1);
-    }
-
-    pub(super) fn died_in_a_call(&mut self, death: Death) {
-        match death {
-            Death::Kill => self.bit("kill in a call", 1),
-            Death::Power => self.bit("power loss in a call", 1),
-        }
-    }
-
-    pub(super) fn fired_late(&mut self, late: bool) {
-        if late {
-            self.bit("late timer", 1);
-        }
-    }
-
-    /// What the disks of a world counted.
-    pub fn add_disk(&mut self, disk: &vfs::Bites) {
-        self.bit("disk full", disk.refused_full);
-        self.bit("write fails", disk.failed_writes);
-        self.bit("sync fails", disk.failed_syncs);
-        self.bit("read fails", disk.failed_reads);
-        self.bit("torn write", disk.torn_writes);
-        self.bit("unsynced data lost", disk.power_cuts_that_took_something);
-    }
-}
-
 impl World {
     /// Does it.
     pub fn fail(&mut self, fault: &Fault) {
         self.note(0xfa17);
-        let (kind, bit) = match fault {
-            Fault::Silence { device, ways } => ("silent cut", self.cut_of(*device, *ways, false)),
-            Fault::Reset { device } => ("reset", self.cut_of(*device, Ways::Both, true)),
-            Fault::HalfOpen { device } => ("half-open", self.half_open(*device)),
-            Fault::Stall { device, ways, lasts } => ("stall", self.stall(*device, *ways, *lasts)),
-            Fault::Slow { device, bytes_per_second, lasts } => {
-                ("slow line", self.slow_line(*device, *bytes_per_second, *lasts))
+        self.bites.injected(fault.kind());
+        if let Some(whose) = fault.waits_at() {
+            let met = self.times_met(fault.kind(), whose);
+            self.bites.wait(fault.kind(), whose, met);
+        }
+        if self.act_out(fault) {
+            match fault.waits_at() {
+                Some(whose) => self.bites.meet(fault.kind(), whose),
+                None => self.bites.bit(fault.kind()),
             }
-            Fault::Jitter { device, latency_max, lasts } => ("jitter", self.jitter(*device, *latency_max, *lasts)),
-            Fault::FlipBit { device, up } => ("bytes spoilt", self.spoil(*device, *up, Spoil::Flip)),
-            Fault::Hole { device, up, bytes } => ("bytes spoilt", self.spoil(*device, *up, Spoil::Drop(*bytes))),
-            Fault::NatForgets { device, quiet } => ("forgetful NAT", self.nat_forgets(*device, *quiet)),
-            Fault::AddressChange { device } => ("address change", self.change_address(*device)),
-            Fault::NoNetwork { device, lasts } => ("no network", self.no_network(*device, *lasts)),
-            Fault::Kill { whose, back, in_calls: None } => ("kill", self.crash(*whose, false, *back)),
-            Fault::PowerLoss { whose, back, in_calls: None } => ("power loss", self.crash(*whose, true, *back)),
-            Fault::Kill { whose, in_calls: Some(calls), .. } => {
-                ("kill in a call", self.arm(*whose, *calls, Death::Kill))
-            }
-            Fault::PowerLoss { whose, in_calls: Some(calls), .. } => {
-                ("power loss in a call", self.arm(*whose, *calls, Death::Power))
-            }
-            Fault::DiskFull { whose, lasts } => ("disk full", self.fill_disk(*whose, *lasts)),
-            Fault::DiskSlow { whose, sync, lasts } => ("slow disk", self.slow_disk(*whose, *sync, *lasts)),
-            Fault::SyncFails { whose } => ("sync fails", self.break_disk(*whose, |disk| disk.fail_syncs(1))),
-            Fault::WritesFail { whose, count } => {
-                ("write fails", self.break_disk(*whose, |disk| disk.fail_writes((*count).into())))
-            }
-            Fault::ReadsFail { whose, count } => {
-                ("read fails", self.break_disk(*whose, |disk| disk.fail_reads((*count).into())))
-            }
-            Fault::Sleep { whose, lasts } => ("sleep", self.put_to_sleep(*whose, *lasts)),
-            Fault::LateTimers { whose, by, lasts } => ("late timer", self.late_timers(*whose, *by, *lasts)),
-            Fault::WallClock { whose, by_ms } => ("wall clock set", self.set_wall(*whose, *by_ms)),
-            Fault::Drift { whose, ppm } => ("clock drift", self.drift(*whose, *ppm)),
-            Fault::HandOver { device } => ("hand-over", self.hand_over(*device)),
-            Fault::ProfileRestored { device, age } => ("profile restored", self.restore_profile(*device, *age)),
-            Fault::ProfileCopied { device } => ("profile copied", self.copy_profile(*device)),
-            Fault::ServerRestored { age } => ("server restored", self.restore_server(*age)),
-            Fault::Drain { back } => ("drain", self.drain(*back)),
+        }
+    }
+
+    /// Whether it changed something at once.
+    fn act_out(&mut self, fault: &Fault) -> bool {
+        match *fault {
+            Fault::Silence { device, ways } => self.cut_of(device, ways, false),
+            Fault::Reset { device } => self.cut_of(device, Ways::Both, true),
+            Fault::HalfOpen { device } => self.half_open(device),
+            Fault::Stall { device, ways, lasts } => self.stall(device, ways, lasts),
+            Fault::Slow { device, bytes_per_second, lasts } => self.slow_line(device, bytes_per_second, lasts),
+            Fault::Jitter { device, latency_max, lasts } => self.jitter(device, latency_max, lasts),
+            Fault::FlipBit { device, up } => self.spoil(device, up, Spoil::Flip),
+            Fault::Hole { device, up, bytes } => self.spoil(device, up, Spoil::Drop(bytes)),
+            Fault::NatForgets { device, quiet } => self.nat_forgets(device, quiet),
+            Fault::AddressChange { device } => self.change_address(device),
+            Fault::NoNetwork { device, lasts } => self.no_network(device, lasts),
+            Fault::Kill { whose, back, in_calls: None } => self.crash(whose, false, back),
+            Fault::PowerLoss { whose, back, in_calls: None } => self.crash(whose, true, back),
+            Fault::Kill { whose, in_calls: Some(calls), .. } => self.arm(whose, calls, Death::Kill),
+            Fault::PowerLoss { whose, in_calls: Some(calls), .. } => self.arm(whose, calls, Death::Power),
+            Fault::DiskFull { whose, lasts } => self.fill_disk(whose, lasts),
+            Fault::DiskSlow { whose, sync, lasts } => self.slow_disk(whose, sync, lasts),
+            Fault::SyncFails { whose } => self.break_disk(whose, |disk| disk.fail_syncs(1)),
+            Fault::WritesFail { whose, count } => self.break_disk(whose, |disk| disk.fail_writes(count.into())),
+            Fault::ReadsFail { whose, count } => self.break_disk(whose, |disk| disk.fail_reads(count.into())),
+            Fault::Sleep { whose, lasts } => self.put_to_sleep(whose, lasts),
+            Fault::LateTimers { whose, by, lasts } => self.late_timers(whose, by, lasts),
+            Fault::WallClock { whose, by_ms } => self.set_wall(whose, by_ms),
+            Fault::Drift { whose, ppm } => self.drift(whose, ppm),
+            Fault::HandOver { device } => self.hand_over(device),
+            Fault::ProfileRestored { device, age } => self.restore_profile(device, age),
+            Fault::ProfileCopied { device } => self.copy_profile(device),
+            Fault::ServerRestored { age } => self.restore_server(age),
+            Fault::Drain { back } => self.drain(back),
+        }
+    }
+
+    /// How often something met faults of a kind: disks and clocks count for themselves.
+    fn times_met(&self, kind: &'static str, whose: Whose) -> u64 {
+        let machine = match whose {
+            Whose::Server => Some(&self.server.machine),
+            Whose::Device(device) => self.devices.get(device).map(|device| &device.machine),
         };
-        self.bites.tried(kind);
-        self.bites.bit(kind, u64::from(bit));
+        let Some(machine) = machine else { return 0 };
+        let disk = machine.disk().bites();
+        match kind {
+            "disk full" => disk.refused_full,
+            "writes fail" => disk.failed_writes,
+            "syncs fail" => disk.failed_syncs,
+            "reads fail" => disk.failed_reads,
+            "slow disk" => machine.slow_syncs,
+            _ => self.bites.times_met(kind, whose),
+        }
+    }
+
+    /// What went wrong and what of it mattered, now that all is over.
+    pub fn settled_bites(&self) -> Bites {
+        let mut bites = self.bites.clone();
+        bites.settle_all(|bites, kind, whose| match kind {
+            "disk full" | "writes fail" | "syncs fail" | "reads fail" | "slow disk" => self.times_met(kind, whose),
+            _ => bites.times_met(kind, whose),
+        });
+        bites.add_disk(&self.server.machine.disk().bites());
+        self.devices.iter().for_each(|device| bites.add_disk(&device.machine.disk().bites()));
+        bites
     }
 
     /// Whether anything was done to a line, or to what is at its ends, so lately that it may have died of it.
@@ -181,15 +160,16 @@ impl World {
         if ways != Ways::Up {
             there.down.stall(until);
         }
-        true
+        // Once something arrives that was held, which is counted then.
+        false
     }
 
     fn slow_line(&mut self, device: usize, bytes_per_second: u64, lasts: Duration) -> bool {
         let until = self.now + lasts;
         let Some(there) = self.devices.get_mut(device) else { return false };
         there.set_slow(bytes_per_second, until);
-        // It is the next line that is slow.
-        true
+        // It is the next line that is slow, and counted then.
+        false
     }
 
     fn jitter(&mut self, device: usize, latency_max: Duration, lasts: Duration) -> bool {
@@ -199,7 +179,7 @@ impl World {
         if latency_max > LATENCY_MAX {
             self.disturb_line(device, lasts);
         }
-        self.line_of(device).is_some()
+        false
     }
 
     fn spoil(&mut self, device: usize, up: bool, spoil: Spoil) -> bool {
@@ -235,6 +215,15 @@ impl World {
     }
 
     // ---- processes
+
+    /// A machine, or a process of it, died in the midst of a call.
+    pub(super) fn note_death(&mut self, whose: Whose, death: Death) {
+        let kind = match death {
+            Death::Kill => "kill in a call",
+            Death::Power => "power loss in a call",
+        };
+        self.bites.meet(kind, whose);
+    }
 
     fn runs(&self, whose: Whose) -> bool {
         match whose {
@@ -304,11 +293,11 @@ impl World {
     }
 
     fn slow_disk(&mut self, whose: Whose, sync: Duration, lasts: Duration) -> bool {
-        let (ran, until) = (self.runs(whose), self.now + lasts);
+        let until = self.now + lasts;
         if let Some(machine) = self.machine(whose) {
             machine.set_slow(sync, until);
         }
-        ran
+        false
     }
 
     fn break_disk(&mut self, whose: Whose, how: impl FnOnce(&vfs::Disk)) -> bool {
@@ -333,7 +322,7 @@ impl World {
         if let Some(machine) = self.machine(whose) {
             machine.set_wall(by_ms);
         }
-        ran
+        ran && by_ms != 0
     }
 
     fn drift(&mut self, whose: Whose, ppm: i32) -> bool {
@@ -341,7 +330,7 @@ impl World {
         if let Some(machine) = self.machine(whose) {
             machine.set_drift(now, ppm);
         }
-        ran
+        ran && ppm != 0
     }
 
     /// From now on nothing goes wrong, and what was broken may mend itself.

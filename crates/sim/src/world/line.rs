@@ -103,8 +103,8 @@ impl Pipe {
         self.bytes
     }
 
-    /// Sends bytes. Gives whether something was done to them on the way.
-    pub fn push(&mut self, now: Instant, latency: Duration, bytes: &[u8], random: &mut Random) -> bool {
+    /// Sends bytes. Gives what kind of fault was done to them on the way.
+    pub fn push(&mut self, now: Instant, latency: Duration, bytes: &[u8], random: &mut Random) -> Option<&'static str> {
         self.bytes += bytes.len();
         self.carried += bytes.len() as u64;
         self.last_pushed = now;
@@ -117,10 +117,10 @@ impl Pipe {
             }
         };
         if self.dead {
-            return false;
+            return None;
         }
         let mut bytes = bytes.to_vec();
-        let spoilt = self.spoil.take().is_some_and(|spoil| spoil.apply(&mut bytes, random));
+        let spoilt = self.spoil.take().map(|spoil| spoil.apply(&mut bytes, random));
         if bytes.is_empty() {
             return spoilt;
         }
@@ -182,16 +182,17 @@ impl Pipe {
         Some(self.stalled_until.map_or(at, |until| until.max(at)))
     }
 
-    /// The next piece, if it is there.
-    pub fn take(&mut self, now: Instant) -> Option<Piece> {
+    /// The next piece, if it is there, and whether a stall held it.
+    pub fn take(&mut self, now: Instant) -> Option<(Piece, bool)> {
         if self.next_arrival().is_none_or(|at| at > now) {
             return None;
         }
-        let (_, piece) = self.in_flight.pop_front()?;
+        let (at, piece) = self.in_flight.pop_front()?;
+        let held = self.stalled_until.is_some_and(|until| at < until);
         if let Piece::Bytes(bytes) = &piece {
             self.bytes = self.bytes.saturating_sub(bytes.len());
         }
-        Some(piece)
+        Some((piece, held))
     }
 
     fn put(&mut self, at: Instant, piece: Piece) {
@@ -201,21 +202,20 @@ impl Pipe {
 }
 
 impl Spoil {
-    fn apply(self, bytes: &mut Vec<u8>, random: &mut Random) -> bool {
-        if bytes.is_empty() {
-            return false;
-        }
+    /// Does it to bytes that are not none, and says what kind of fault it is.
+    fn apply(self, bytes: &mut Vec<u8>, random: &mut Random) -> &'static str {
         match self {
             Spoil::Flip => {
                 let at = random.below(bytes.len());
                 bytes[at] ^= 1 << random.below(8);
+                "bit flipped"
             }
             Spoil::Drop(count) => {
                 let from = random.below(bytes.len());
                 let to = (from + count).min(bytes.len());
                 bytes.drain(from..to);
+                "hole on the line"
             }
         }
-        true
     }
 }

@@ -28,6 +28,8 @@ pub struct Machine {
     timers_from: Option<Instant>,
     /// Every sync takes so long, until then.
     slow: Option<(Duration, Instant)>,
+    /// Syncs that were slow for that.
+    pub(super) slow_syncs: u64,
     /// Something was wrong with it until then.
     pub disturbed_until: Instant,
     /// Chance of this machine alone.
@@ -52,6 +54,7 @@ impl Machine {
             late: None,
             timers_from: None,
             slow: None,
+            slow_syncs: 0,
             disturbed_until: now,
             random,
         }
@@ -175,7 +178,10 @@ impl Machine {
     /// How long the next sync takes, at most `usual` when the disk is well.
     pub fn sync_takes(&mut self, now: Instant, usual: Duration) -> Duration {
         match self.slow {
-            Some((sync, until)) if now < until => sync,
+            Some((sync, until)) if now < until => {
+                self.slow_syncs += 1;
+                sync
+            }
             Some(_) | None => self.random.ms(0, millis(usual)) + Duration::from_micros(1),
         }
     }

@@ -1,6 +1,7 @@
 //! The world: its clock, its machines, its lines, and what is due when. It decides nothing; it carries.
 
 pub mod acts;
+pub mod bites;
 pub mod copies;
 pub mod device;
 pub mod faults;
@@ -22,9 +23,9 @@ use steadfast_proto::wire::History;
 use crate::plan::{Machine as Whose, Plan, WeatherPlan};
 use crate::random::Random;
 use crate::vfs;
+use bites::Bites;
 use copies::Copies;
 use device::Device;
-use faults::Bites;
 use line::{Line, Piece};
 use machine::Machine;
 use observed::Observed;
@@ -178,19 +179,19 @@ impl World {
         let now = self.now;
         let Some(there) = self.lines.get_mut(&line) else { return };
         let latency = self.devices[there.device].latency(now, self.weather.latency);
-        let most = self.weather.piece_bytes_max;
-        let mut spoilt = false;
+        let (most, usual) = (self.weather.piece_bytes_max, self.weather.latency.1);
+        let whose = Whose::Device(there.device);
+        let mut met = Vec::new();
         while !bytes.is_empty() {
             let size = if most == usize::MAX { bytes.len() } else { there.random.between(1, bytes.len().min(most)) };
             let (piece, rest) = bytes.split_at(size);
             let takes = there.random.duration(latency.0, latency.1);
             let pipe = if up { &mut there.up } else { &mut there.down };
-            spoilt |= pipe.push(now, takes, piece, &mut there.random);
+            met.extend(pipe.push(now, takes, piece, &mut there.random));
+            met.extend((takes > usual).then_some("jitter"));
             bytes = rest;
         }
-        if spoilt {
-            self.bites.spoilt(up);
-        }
+        met.into_iter().for_each(|kind| self.bites.meet(kind, whose));
     }
 
     pub(crate) fn end_pipe(&mut self, line: u64, up: bool, reset: bool) {
@@ -279,7 +280,10 @@ impl World {
         while let Some(there) = self.lines.get_mut(&line) {
             let pipe = if up { &mut there.up } else { &mut there.down };
             let device = there.device;
-            let Some(piece) = pipe.take(self.now) else { return };
+            let Some((piece, held)) = pipe.take(self.now) else { return };
+            if held {
+                self.bites.meet("stall", Whose::Device(device));
+            }
             match (up, piece) {
                 (true, Piece::Bytes(bytes)) => self.server_bytes(line, &bytes),
                 (true, Piece::End { .. }) => self.server_lost(line),

@@ -12,6 +12,7 @@ use steadfast_store::profile::{ApplyError, DriverLock, Profile, ProfileError, re
 
 use super::observed::Observed;
 use super::{Task, World};
+use crate::plan::Machine as Whose;
 use crate::vfs::Death;
 
 /// How long what can't be stored, opened or read now waits before it is tried again.
@@ -135,7 +136,7 @@ impl World {
 
     /// The process, or all of the machine, died in the midst of a call.
     pub(super) fn device_died(&mut self, device: usize, death: Death, back: Duration) {
-        self.bites.died_in_a_call(death);
+        self.note_death(Whose::Device(device), death);
         self.kill_device(device, death == Death::Power);
         self.later(back, Task::StartDevice { device });
     }
@@ -162,7 +163,7 @@ impl World {
         if let Some(process) = there.process.take() {
             let number = process.number;
             if let Err(death) = there.machine.run(number, || drop(process)) {
-                self.bites.died_in_a_call(death);
+                self.note_death(Whose::Device(device), death);
                 if death == Death::Power {
                     self.devices[device].machine.disk().cut_power();
                 }
@@ -208,7 +209,9 @@ impl World {
         let Some(process) = &mut there.process else { return };
         if let Some(due) = process.next_deadline() {
             let late = there.machine.fires(there.machine.when(due), now).1;
-            self.bites.fired_late(late);
+            if late {
+                self.bites.meet("late timers", Whose::Device(device));
+            }
         }
         there.machine.fired();
         if process.store_at.is_some_and(|at| at <= clock) {

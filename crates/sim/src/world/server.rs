@@ -11,11 +11,12 @@ use steadfast_proto::wire::{ByeReason, Hello};
 use steadfast_server::turn::{self, Submission, Submitted};
 use steadfast_store::server::{OpenError, Reader, Store};
 
+use super::bites;
 use super::machine::Machine;
 use super::observed::Observed;
 use super::sequencer::Batch;
 use super::{Task, World};
-use crate::plan::VersionPlan;
+use crate::plan::{Machine as Whose, VersionPlan};
 use crate::random::Random;
 use crate::vfs::Death;
 
@@ -161,7 +162,7 @@ impl World {
     }
 
     pub(super) fn server_died(&mut self, death: Death, back: Duration) {
-        self.bites.died_in_a_call(death);
+        self.note_death(Whose::Server, death);
         self.kill_server(death == Death::Power);
         self.later(back, Task::StartServer);
     }
@@ -181,7 +182,7 @@ impl World {
         if let Some(running) = self.server.running.take() {
             let process = running.process;
             if let Err(death) = self.server.machine.run(process, || drop(running)) {
-                self.bites.died_in_a_call(death);
+                self.note_death(Whose::Server, death);
                 if death == Death::Power {
                     self.server.machine.disk().cut_power();
                 }
@@ -218,7 +219,9 @@ impl World {
         let clock = self.server.machine.clock(self.now);
         if let Some(due) = self.server.conns.values().map(|conn| conn.core.poll_timeout().0).min() {
             let late = self.server.machine.fires(self.server.machine.when(due), self.now).1;
-            self.bites.fired_late(late && due <= clock);
+            if late && due <= clock {
+                self.bites.meet("late timers", Whose::Server);
+            }
         }
         self.server.machine.fired();
         let lines: Vec<u64> = self.server.conns.keys().copied().collect();
@@ -309,8 +312,14 @@ impl World {
     }
 
     fn greet(&mut self, line: u64, hello: &Hello) {
-        let device = self.lines.get(&line).map(|line| self.devices[line.device].version);
-        let hello = &between(hello, device.unwrap_or(VersionPlan::Ours), self.weather.server_version);
+        let device = self.lines.get(&line).map_or(VersionPlan::Ours, |line| self.devices[line.device].version);
+        let versions = [device, self.weather.server_version];
+        for (version, effect) in [(VersionPlan::Older, bites::OLDER), (VersionPlan::Newer, bites::NEWER)] {
+            if versions.contains(&version) {
+                self.bites.saw(effect);
+            }
+        }
+        let hello = &between(hello, device, self.weather.server_version);
         let greeting = match check_hello(hello) {
             Ok(greeting) => greeting,
             Err((reason, text)) => return self.refuse(line, reason, text, 0),
