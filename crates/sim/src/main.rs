@@ -91,6 +91,9 @@ fn tell(seed: u64, broken: &Broken, trace: u64) -> String {
         let steps = shrunk.plan.steps.len();
         text +=
             &format!("  made short in {} runs, {steps} steps are left:\n{}", shrunk.runs, story::tell(&shrunk.plan));
+        let mut seen = story::Last::default();
+        run_watched(&shrunk.plan, &mut |at, observed| seen.saw(at, observed));
+        text += &seen.tell();
         if let Some((at, broken)) = shrunk.outcome.broken {
             text += &format!("  {} {broken}", story::clock(at));
         }

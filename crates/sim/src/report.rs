@@ -21,6 +21,7 @@ pub struct Report {
     effects: BTreeMap<String, u64>,
     broken: BTreeMap<String, u64>,
     noticed: Histogram,
+    let_go: Histogram,
     returned: Histogram,
 }
 
@@ -39,6 +40,7 @@ impl Report {
             *self.broken.entry(broken.promise.name().to_owned()).or_default() += 1;
         }
         self.noticed.merge(&outcome.noticed);
+        self.let_go.merge(&outcome.let_go);
         self.returned.merge(&outcome.returned);
     }
 
@@ -73,7 +75,8 @@ impl Report {
         for (promise, times) in &self.broken {
             writeln!(text, "broke {times} {promise}").expect("a text grows");
         }
-        for (name, histogram) in [("noticed", &self.noticed), ("returned", &self.returned)] {
+        let histograms = [("noticed", &self.noticed), ("let_go", &self.let_go), ("returned", &self.returned)];
+        for (name, histogram) in histograms {
             let millis: Vec<String> = histogram.millis().map(|ms| ms.to_string()).collect();
             writeln!(text, "{name} {}", millis.join(" ")).expect("a text grows");
         }
@@ -103,8 +106,12 @@ impl Report {
                 let (times, promise) = rest.split_once(' ')?;
                 *self.broken.entry(promise.to_owned()).or_default() += times.parse::<u64>().ok()?;
             }
-            "noticed" | "returned" => {
-                let histogram = if name == "noticed" { &mut self.noticed } else { &mut self.returned };
+            "noticed" | "let_go" | "returned" => {
+                let histogram = match name {
+                    "noticed" => &mut self.noticed,
+                    "let_go" => &mut self.let_go,
+                    _ => &mut self.returned,
+                };
                 for ms in rest.split_whitespace() {
                     histogram.add(Duration::from_millis(ms.parse().ok()?));
                 }
@@ -123,7 +130,11 @@ impl Report {
         for (effect, times) in &self.effects {
             writeln!(text, "{effect}: {times}").expect("a text grows");
         }
-        let times = [("a dead line is noticed", &self.noticed), ("online again with all", &self.returned)];
+        let times = [
+            ("a dead line is noticed", &self.noticed),
+            ("the server lets it go", &self.let_go),
+            ("online again with all", &self.returned),
+        ];
         for (what, histogram) in times {
             let of = |permille| histogram.permille(permille).unwrap_or_default();
             writeln!(

@@ -29,6 +29,8 @@ pub struct Outcome {
     pub bites: Bites,
     /// From a line's death to its being known.
     pub noticed: Histogram,
+    /// From a line's death to the server's letting it go.
+    pub let_go: Histogram,
     /// From when a line could be made to being online with all that was missed.
     pub returned: Histogram,
     /// Differs between runs that did not go the same way.
@@ -55,6 +57,7 @@ pub fn run_watched(plan: &Plan, watch: Watch<'_>) -> Outcome {
         accepted: oracle.accepted(),
         bites: world.settled_bites(),
         noticed: oracle.lines.noticed.clone(),
+        let_go: oracle.lines.let_go.clone(),
         returned: oracle.lines.returned.clone(),
         trace: world.trace(),
         lasted: world.now.since(started),

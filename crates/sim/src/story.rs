@@ -1,10 +1,16 @@
 //! A plan in plain words.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use steadfast_proto::time::Duration;
 
 use crate::plan::{Act, Fault, Machine, Plan, Step, Ways, What};
+use crate::world::observed::Observed;
+use crate::world::tap::Said;
+
+/// So much of what was seen is told.
+const LAST_MAX: usize = 40;
 
 /// What happens in a plan, a line a step.
 pub fn tell(plan: &Plan) -> String {
@@ -28,6 +34,31 @@ pub fn tell(plan: &Plan) -> String {
 /// A moment of a run, as `1:23.456`.
 pub fn clock(at: Duration) -> String {
     format!("{}:{:02}.{:03}", at.as_secs() / 60, at.as_secs() % 60, at.subsec_millis())
+}
+
+/// The last of what was seen of a world.
+#[derive(Debug, Default)]
+pub struct Last(VecDeque<(Duration, String)>);
+
+impl Last {
+    /// Something was seen.
+    pub fn saw(&mut self, at: Duration, observed: &Observed) {
+        if let Some(text) = seen_words(observed) {
+            if self.0.len() == LAST_MAX {
+                self.0.pop_front();
+            }
+            self.0.push_back((at, text));
+        }
+    }
+
+    /// In words, a line each.
+    pub fn tell(&self) -> String {
+        let mut text = String::from("  the last that was seen:\n");
+        for (at, seen) in &self.0 {
+            line(&mut text, format_args!("{} {seen}", clock(*at)));
+        }
+        text
+    }
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
@@ -106,6 +137,34 @@ fn fault_words(fault: &Fault) -> String {
         Fault::ServerRestored { age } => format!("the server is put back to what it was {age:?} ago"),
         Fault::Drain { back } => format!("the server is told to stop; back after {back:?}"),
     }
+}
+
+/// `None`: it says too little.
+fn seen_words(observed: &Observed) -> Option<String> {
+    Some(match observed {
+        Observed::Accepted { device, id, .. } => format!("device {device} has accepted {id}"),
+        Observed::Tried { device, id, .. } => format!("device {device} may have {id}, and did not say so"),
+        Observed::Applied { device, changes } => format!("device {device} has stored {} changes", changes.len()),
+        Observed::AppliedPerhaps { device, changes } => {
+            format!("device {device} died over storing {} changes", changes.len())
+        }
+        Observed::OnWire { device, said, .. } => match said {
+            Said::Welcome { term, .. } => format!("the server welcomes device {device}, under the term {term:016x}"),
+            Said::Entry { position } => format!("the server sends device {device} the entry {position}"),
+            Said::Position(position) => format!("the server tells device {device} of position {position}"),
+            Said::Acknowledged(position) => format!("device {device} acknowledges {position}"),
+            Said::InPage { .. } | Said::Confirmed(_) => return None,
+        },
+        Observed::DeviceStarted { device } => format!("device {device} runs"),
+        Observed::ServerStarted => "the server runs".to_owned(),
+        Observed::ServerRestored => "the server was put back".to_owned(),
+        Observed::ProfileRestored { device } => format!("device {device}'s profile was put back"),
+        Observed::Lost { device, cause, .. } => format!("device {device} lost its line: {cause:?}"),
+        Observed::LetGo { device, .. } => format!("the server let device {device}'s line go"),
+        Observed::Online { device } => format!("device {device} is online and has all"),
+        Observed::Contradiction { whose, text } => format!("{whose}: {text}"),
+        Observed::NewDevice { device, .. } => format!("device {device} goes on as a new device"),
+    })
 }
 
 fn way(ways: Ways) -> &'static str {

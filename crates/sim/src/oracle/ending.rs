@@ -1,12 +1,13 @@
 //! What has to be true once nothing goes wrong any more and everything has had its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use steadfast_proto::session::State;
 use steadfast_proto::wire::{Entry, entry};
 use steadfast_store::profile::{Profile, ProfileError, RoomInfo, StoredMessage, What};
 
+use super::beginnings::Beginnings;
 use super::broken::{Broken, Promise, broken};
 use super::log::{Audience, Log};
 use crate::world::World;
@@ -15,7 +16,7 @@ use crate::world::World;
 const READ_MAX: usize = 1_000_000;
 
 /// Each device has all that is for it, in order, each once, as it stands in the log, and nothing else.
-pub(super) fn check_profiles(world: &World, log: &Log) -> Result<(), Broken> {
+pub(super) fn check_profiles(world: &World, log: &Log, began: &Beginnings) -> Result<(), Broken> {
     let (by_room, audience) = (log.by_room(), log.audience());
     for (number, device) in world.devices.iter().enumerate() {
         let Some(process) = &device.process else { continue };
@@ -23,7 +24,9 @@ pub(super) fn check_profiles(world: &World, log: &Log) -> Result<(), Broken> {
         let Ok(account) = account.map(|identity| identity.account.0) else {
             return broken(Promise::Contradiction, format!("device {number} does not know who it is"));
         };
-        let view = View { number, account, is_behind, log: &by_room, audience: &audience };
+        // Where that is not known, nothing is due.
+        let began = began.of(number).unwrap_or(u64::MAX);
+        let view = View { number, account, began, is_behind, log: &by_room, audience: &audience };
         view.check(&process.profile)?;
     }
     Ok(())
@@ -33,6 +36,8 @@ pub(super) fn check_profiles(world: &World, log: &Log) -> Result<(), Broken> {
 pub(super) struct View<'w> {
     pub(super) number: usize,
     pub(super) account: u64,
+    /// The position from where on its stream brings all that it sees.
+    pub(super) began: u64,
     /// A copy of it has its place: it has what it had then.
     pub(super) is_behind: bool,
     pub(super) log: &'w BTreeMap<(u64, u64), &'w Entry>,
@@ -42,14 +47,17 @@ pub(super) struct View<'w> {
 impl View<'_> {
     fn check(&self, profile: &Profile) -> Result<(), Broken> {
         let rooms = self.read(profile.rooms())?;
+        let mut held = BTreeSet::new();
         for room in &rooms {
             let messages = self.read(profile.messages(room.room, 0, READ_MAX))?;
             for message in &messages {
                 self.check_message(message)?;
+                held.insert((message.room.0, message.room_sequence));
             }
             self.check_room(room, &messages)?;
         }
         let place = self.read(profile.place())?.map_or(0, |place| place.position);
+        self.check_stream(&held, place)?;
         self.check_all_rooms(&rooms, place)
     }
 
@@ -102,6 +110,24 @@ impl View<'_> {
         Ok(())
     }
 
+    /// Whatever it says of where a room begins: all that came for it since its stream began is there.
+    fn check_stream(&self, held: &BTreeSet<(u64, u64)>, place: u64) -> Result<(), Broken> {
+        let through = if self.is_behind { place } else { u64::MAX };
+        for (&(_, room), seen) in self.audience.sees.range((self.account, 0)..=(self.account, u64::MAX)) {
+            for (&sequence, &position) in seen {
+                let is_due = position > self.began && position <= through;
+                if is_due && !held.contains(&(room, sequence)) {
+                    let text = format!(
+                        "device {} at {place} has no entry {sequence} of room {room:x}, which stands at {position}",
+                        self.number
+                    );
+                    return broken(Promise::Lost, text);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// No room is missing in which something is for it behind where it began.
     pub(super) fn check_all_rooms(&self, rooms: &[RoomInfo], place: u64) -> Result<(), Broken> {
         for (&(account, room), _) in self.audience.sees.range((self.account, 0)..=(self.account, u64::MAX)) {
@@ -141,6 +167,11 @@ pub(super) fn check_rest(world: &World) -> Result<(), Broken> {
     let copied = (0..world.devices.len()).any(|device| world.is_ousted(device));
     if world.server.connections() > online && !copied {
         let text = format!("the server has {} connections of {online} devices", world.server.connections());
+        return broken(Promise::Grows, text);
+    }
+    if world.server.readers() > world.server.connections() {
+        let text =
+            format!("the hub has {} readers of {} connections", world.server.readers(), world.server.connections());
         return broken(Promise::Grows, text);
     }
     if world.server.waiting() > 0 {

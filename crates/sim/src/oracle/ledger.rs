@@ -22,8 +22,6 @@ pub(super) struct Ledger {
     operations: BTreeMap<OperationId, Operation>,
     /// In the order in which each device made them.
     by_device: BTreeMap<usize, Vec<OperationId>>,
-    /// The highest position that was told under each term.
-    told: BTreeMap<u64, u64>,
     /// The term under which each device is told.
     terms: BTreeMap<usize, u64>,
 }
@@ -123,8 +121,6 @@ impl Ledger {
     /// A position was told, as that of an operation if `id` is not 0.
     fn tell(&mut self, device: usize, id: u64, position: u64, refused: bool) {
         let term = self.terms.get(&device).copied().unwrap_or(0);
-        let told = self.told.entry(term).or_default();
-        *told = position.max(*told);
         if let Some(operation) = self.operations.get_mut(&OperationId(id)) {
             operation.settled = Some((term, position));
             operation.refused |= refused;
@@ -137,12 +133,6 @@ impl Ledger {
             operation.settled.get_or_insert((term, position));
             operation.refused |= refused;
         }
-    }
-
-    /// What was told under a term of the log and is not in it. A log that was put back lacks the end of a term.
-    pub(super) fn missing_of(&self, log: &Log) -> Option<u64> {
-        let last = log.entries().iter().rev().filter_map(term_of).nth(1)?;
-        self.told.get(&last).copied().filter(|&told| told > log.end_of(last).unwrap_or(u64::MAX))
     }
 
     /// A device's disk is as it was some time ago: what was accepted there since may be nowhere, unless it was sent.
@@ -263,12 +253,5 @@ fn check_place<'l>(
             let text = format!("{id} stands at {} and at {}", first.position, second.position);
             broken(Promise::Doubled, text)
         }
-    }
-}
-
-fn term_of(entry: &Entry) -> Option<u64> {
-    match &entry.what {
-        Some(What::TermOpened(opened)) => Some(opened.term),
-        _ => None,
     }
 }

@@ -21,8 +21,12 @@ const TRIES_WITHIN: Duration = Duration::from_secs(60);
 pub struct Lines {
     devices: BTreeMap<usize, Seen>,
     server_up_since: Option<Instant>,
+    /// The lines that the server holds.
+    held: BTreeMap<u64, Held>,
     /// From the moment when a line carried nothing any more until its device knew.
     pub noticed: Histogram,
+    /// The same, until the server let it go.
+    pub let_go: Histogram,
     /// From the moment when a line could be made until the device was online and had all that it missed.
     pub returned: Histogram,
 }
@@ -34,6 +38,14 @@ struct Seen {
     /// Since when the bound in force is what it is.
     bound: Option<(Duration, Instant)>,
     lost_at: Option<Instant>,
+}
+
+/// What the server says of a line.
+#[derive(Debug)]
+struct Held {
+    dying_since: Option<Instant>,
+    /// Since when the bound in force is what it is.
+    bound: (Duration, Instant),
 }
 
 impl Lines {
@@ -66,6 +78,8 @@ impl Lines {
             | Observed::Accepted { .. }
             | Observed::Tried { .. }
             | Observed::Applied { .. }
+            | Observed::AppliedPerhaps { .. }
+            | Observed::OnWire { .. }
             | Observed::DeviceStarted { .. }
             | Observed::ServerRestored
             | Observed::ProfileRestored { .. }
@@ -79,6 +93,41 @@ impl Lines {
     pub fn look(&mut self, world: &World) -> Result<(), Broken> {
         for number in 0..world.devices.len() {
             self.look_at(world, number)?;
+        }
+        self.look_at_server(world)
+    }
+
+    /// The server holds no line for longer than the bound that it goes by there after it died.
+    fn look_at_server(&mut self, world: &World) -> Result<(), Broken> {
+        let now = world.now;
+        if world.server.machine.asleep_until().is_some() {
+            return Ok(());
+        }
+        let (is_up, let_go) = (world.server.is_up(), &mut self.let_go);
+        self.held.retain(|&line, held| {
+            let holds = world.server.holds(line);
+            if let Some(since) = held.dying_since.filter(|_| !holds && is_up) {
+                let_go.add(now.since(since));
+            }
+            holds
+        });
+        for (&number, line) in &world.lines {
+            let Some(bound) = world.server.bound_of(number) else { continue };
+            let held = self.held.entry(number).or_insert(Held { dying_since: None, bound: (bound, now) });
+            held.dying_since = line.dead_since;
+            if held.bound.0.abs_diff(bound) > SLACK {
+                held.bound = (bound, now);
+            }
+            let Some(dead_since) = line.dead_since else { continue };
+            let from = [line.heard, held.bound.1, world.server.machine.disturbed_until];
+            let silent = now.since(from.into_iter().fold(dead_since, Instant::max));
+            if silent > bound + SLACK {
+                let device = line.device;
+                let text = format!(
+                    "the server holds device {device}'s line {silent:?} after it died, with a bound of {bound:?}"
+                );
+                return broken(Promise::Silent, text);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What must be true, judged by what was accepted and by what came of it: the log on the server's disk, read without
 //! the server's code, and what each profile gives to whoever asks it.
 
+mod beginnings;
 mod broken;
 mod ending;
 mod ledger;
@@ -8,14 +9,17 @@ mod lines;
 mod log;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use crate::world::World;
 use crate::world::observed::Observed;
+use beginnings::Beginnings;
 use broken::broken;
 pub use broken::{Broken, Promise};
 use ledger::Ledger;
 pub use lines::Lines;
 pub use log::{Audience, Log};
+use wire::Wire;
 
 /// Looks with the eyes of a process of the server's machine that only reads.
 const OBSERVER: u64 = u64::MAX;
@@ -24,6 +28,8 @@ const OBSERVER: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub struct Oracle {
     ledger: Ledger,
+    wire: Wire,
+    began: Beginnings,
     /// Statuses and lines.
     pub lines: Lines,
     /// The server was put back, and its log has not been looked at since.
@@ -38,11 +44,24 @@ impl Oracle {
             match observed {
                 Observed::Accepted { device, id, said } => self.ledger.accepted(device, id, said, true)?,
                 Observed::Tried { device, id, said } => self.ledger.accepted(device, id, said, false)?,
-                Observed::Applied { device, changes } => self.ledger.applied(device, &changes),
+                Observed::Applied { device, changes } => {
+                    self.ledger.applied(device, &changes);
+                    self.wire.stored(device, &changes);
+                    self.began.stored(device, &changes, false);
+                }
+                Observed::AppliedPerhaps { device, changes } => {
+                    self.wire.stored(device, &changes);
+                    self.began.stored(device, &changes, true);
+                }
+                Observed::OnWire { device, line, said } => self.wire.handle(device, line, &said),
                 Observed::DeviceStarted { device } => self.check_started(world, device)?,
                 Observed::ServerStarted => self.check_log(world)?,
                 Observed::ServerRestored => self.restored = true,
-                Observed::ProfileRestored { device } => self.ledger.profile_restored(device),
+                Observed::ProfileRestored { device } => {
+                    self.ledger.profile_restored(device);
+                    self.wire.forget(device);
+                    self.began.put_back(device);
+                }
                 Observed::Contradiction { whose, text } => {
                     return broken(Promise::Contradiction, format!("{whose}: {text}"));
                 }
@@ -69,14 +88,20 @@ impl Oracle {
         };
         log.check()?;
         self.ledger.check(world, &log)?;
-        ending::check_profiles(world, &log)?;
+        self.wire.check_log(&log)?;
+        self.wire.check_shown(&log)?;
+        ending::check_profiles(world, &log, &self.began)?;
         ending::check_rest(world)
     }
 
     /// What a device accepted it still has, or has an outcome of, whatever its disk went through.
     fn check_started(&mut self, world: &mut World, device: usize) -> Result<(), Broken> {
-        let Some(process) = &world.devices[device].process else { return Ok(()) };
-        let profile = &process.profile;
+        let Some(process) = &mut world.devices[device].process else { return Ok(()) };
+        let profile = &mut process.profile;
+        // What can't be read now says nothing.
+        let Ok(resume) = profile.resume() else { return Ok(()) };
+        let place = resume.place.map_or(0, |place| place.position);
+        self.wire.check_profile(device, place, resume.confirmed_through)?;
         for id in self.ledger.of_device(device) {
             let waiting = profile.is_waiting(id);
             let outcome = profile.outcomes(&[id]);
@@ -97,14 +122,9 @@ impl Oracle {
     fn check_log(&mut self, world: &mut World) -> Result<(), Broken> {
         let Some(log) = read_log(world) else { return Ok(()) };
         if std::mem::take(&mut self.restored) {
-            return Ok(());
+            self.wire.put_back(&log);
         }
-        if let Some(told) = self.ledger.missing_of(&log) {
-            let text =
-                format!("position {told} was told, and the log that was opened again ends at {}", log.head() - 1);
-            return broken(Promise::AcknowledgedTooEarly, text);
-        }
-        Ok(())
+        self.wire.check_log(&log)
     }
 }
 

@@ -1,7 +1,7 @@
 //! That each check can fail: a hand-made history that breaks a promise, and the word for it.
 
 use bytes::Bytes;
-use steadfast_proto::ids::{AccountId, LogId, OperationId, RoomId, Term};
+use steadfast_proto::ids::{AccountId, OperationId, RoomId};
 use steadfast_proto::session::{Cause, Change};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, Entry, RoomKind, entry::What};
@@ -124,19 +124,6 @@ fn holes_in_positions_and_rooms_and_time_that_goes_back_are_found() {
     assert_eq!(check(vec![later, Entry { at_ms: 8, ..message(4, 3, 6) }]), Some(Promise::Reordered));
 }
 
-#[test]
-fn a_log_that_lacks_what_was_told_of_it_is_found() {
-    let mut ledger = ledger(&[]);
-    let (log_id, account) = (LogId([1; 16]), AccountId(ANN));
-    let welcomed = Change::Welcomed { log_id, term: Term(TERM), account, name: "ann".to_owned() };
-    ledger.applied(0, &[welcomed, Change::Through { position: 4 }]);
-    let second = Entry { what: Some(What::TermOpened(wire::TermOpened { term: TERM + 1 })), ..opened(5) };
-    let whole = log([message(3, 2, 5), message(4, 3, 6), second.clone()]);
-    assert_eq!(ledger.missing_of(&whole), None);
-    let short = log([message(3, 2, 5), Entry { position: 4, ..second }]);
-    assert_eq!(ledger.missing_of(&short), Some(4));
-}
-
 fn stored(entry: &Entry) -> StoredMessage {
     StoredMessage {
         room: RoomId(entry.room),
@@ -162,7 +149,7 @@ fn a_profile_with_a_hole_with_less_with_more_and_with_what_is_not_for_it_is_foun
     let (first, second) = (message(3, 2, 5), message(4, 3, 6));
     let log = log([first.clone(), second.clone()]);
     let (by_room, audience) = (log.by_room(), log.audience());
-    let view = |account| View { number: 0, account, is_behind: false, log: &by_room, audience: &audience };
+    let view = |account| View { number: 0, account, began: 0, is_behind: false, log: &by_room, audience: &audience };
     let [first, second] = [stored(&first), stored(&second)];
     assert_eq!(promise(view(ANN).check_message(&first)), None);
     assert_eq!(promise(view(0xb0).check_message(&first)), Some(Promise::Leaked));

@@ -110,7 +110,9 @@ impl World {
             let pipe = || Pipe::new(self.weather.socket_bytes, rate, now);
             let random = Random::new(there.random.number());
             let (up, down) = (pipe(), pipe());
-            self.lines.insert(line, Line { device, up, down, disturbed_until, dead_since: None, random });
+            let taps = Default::default();
+            let made = Line { device, up, down, disturbed_until, dead_since: None, random, heard: now, taps };
+            self.lines.insert(line, made);
             there.line = Some(line);
             there.heard = now;
             process.session.handle_opened(clock);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use steadfast_proto::time::{Duration, Instant};
 
+use super::tap::Tap;
 use crate::random::Random;
 
 /// A transport connection.
@@ -21,6 +22,10 @@ pub struct Line {
     pub dead_since: Option<Instant>,
     /// Chance of this line alone.
     pub random: Random,
+    /// When the server heard of the device last.
+    pub heard: Instant,
+    /// What the server's end and the device's end send.
+    pub(super) taps: [Tap; 2],
 }
 
 /// What arrives.

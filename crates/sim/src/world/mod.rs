@@ -12,6 +12,7 @@ pub mod process;
 mod reading;
 mod sequencer;
 pub mod server;
+pub mod tap;
 
 use std::collections::BTreeMap;
 
@@ -177,6 +178,11 @@ impl World {
     pub(crate) fn push(&mut self, line: u64, up: bool, mut bytes: &[u8]) {
         self.note(bytes.len() as u64 ^ u64::from(crc(bytes)) << 20 ^ line << 1 ^ u64::from(up));
         let now = self.now;
+        let Some(there) = self.lines.get_mut(&line) else { return };
+        let device = there.device;
+        for said in there.taps[usize::from(up)].read(bytes) {
+            self.see(Observed::OnWire { device, line, said });
+        }
         let Some(there) = self.lines.get_mut(&line) else { return };
         let latency = self.devices[there.device].latency(now, self.weather.latency);
         let (most, usual) = (self.weather.piece_bytes_max, self.weather.latency.1);

@@ -3,6 +3,8 @@
 use steadfast_proto::ids::{DeviceId, OperationId};
 use steadfast_proto::session::{Cause, Change};
 
+use super::tap;
+
 /// One thing that was seen.
 #[derive(Clone, Debug)]
 pub enum Observed {
@@ -30,6 +32,22 @@ pub enum Observed {
         device: usize,
         /// What changed.
         changes: Vec<Change>,
+    },
+    /// A process died over a batch of changes: it is in the profile as a whole, or not at all.
+    AppliedPerhaps {
+        /// The device.
+        device: usize,
+        /// What would have changed.
+        changes: Vec<Change>,
+    },
+    /// One end of a line said something to the other.
+    OnWire {
+        /// The device on one end.
+        device: usize,
+        /// The line.
+        line: u64,
+        /// What.
+        said: tap::Said,
     },
     /// A process of a device runs again.
     DeviceStarted {
@@ -107,6 +125,9 @@ impl Observed {
             Observed::Online { device } => *device as u64 ^ 0xa7,
             Observed::Contradiction { text, .. } => text.len() as u64 ^ 0xa8,
             Observed::NewDevice { device, .. } => *device as u64 ^ 0xa9,
+            Observed::AppliedPerhaps { device, changes } => (changes.len() * 64 + device) as u64 ^ 0xaa,
+            // Its bytes are in the trace.
+            Observed::OnWire { line, .. } => *line ^ 0xab,
         }
     }
 }

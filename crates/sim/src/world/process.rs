@@ -353,7 +353,10 @@ impl World {
         });
         let clock = there.machine.clock(now);
         match applied {
-            Err(death) => self.device_died(device, death, RESTART),
+            Err(death) => {
+                self.see(Observed::AppliedPerhaps { device, changes });
+                self.device_died(device, death, RESTART);
+            }
             Ok(Ok(applied)) => {
                 running.applied = Some(applied);
                 let after = there.machine.random.ms(0, 2);

@@ -82,6 +82,16 @@ impl Server {
         self.conns.len()
     }
 
+    /// The silence after which a connection's peer counts as dead, as it says; by the server's clock.
+    pub fn bound_of(&self, line: u64) -> Option<Duration> {
+        self.conns.get(&line).map(|conn| conn.core.link().liveness().bound_in_force())
+    }
+
+    /// Readers that the hub has.
+    pub fn readers(&self) -> usize {
+        self.running.as_ref().map_or(0, |running| running.hub.readers())
+    }
+
     /// Operations that wait for a turn.
     pub fn waiting(&self) -> usize {
         self.running.as_ref().map_or(0, |running| running.queue.len())
@@ -201,6 +211,9 @@ impl World {
 
     pub(crate) fn server_bytes(&mut self, line: u64, bytes: &[u8]) {
         let clock = self.server.machine.clock(self.now);
+        if let Some(there) = self.lines.get_mut(&line) {
+            there.heard = self.now;
+        }
         if let (Some(conn), Some(running)) = (self.server.conns.get_mut(&line), &mut self.server.running) {
             conn.core.handle_bytes(clock, bytes, &mut running.hub);
             self.drive_conn(line);
