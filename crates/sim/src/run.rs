@@ -64,6 +64,15 @@ pub fn run_watched(plan: &Plan, watch: Watch<'_>) -> Outcome {
     }
 }
 
+/// A world that came to rest, and what judged it.
+#[cfg(test)]
+pub(crate) fn rested(plan: &Plan) -> (World, Oracle) {
+    let (mut world, mut oracle) = (World::new(plan), Oracle::default());
+    let mut looking = Looking { oracle: &mut oracle, watch: &mut |_, _| {}, started: world.now };
+    act_out(plan, &mut world, &mut looking).expect("nothing breaks");
+    (world, oracle)
+}
+
 fn act_out(plan: &Plan, world: &mut World, oracle: &mut Looking<'_>) -> Result<(), Broken> {
     let started = oracle.started;
     let copies = plan
@@ -188,4 +197,23 @@ fn never_ends(world: &World, devices: &[usize], what: &str, round: usize) -> Res
     };
     let text = format!("{what} in round {round}: {}", devices.iter().map(of).collect::<Vec<_>>().join("; "));
     Err(Broken { promise: Promise::NeverEnds, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Act, DevicePlan, Step, VersionPlan, draw};
+
+    #[test]
+    fn what_is_never_done_is_found() {
+        let device = DevicePlan { account: 0, version: VersionPlan::Ours };
+        let what = What::Act { device: 0, act: Act::Enter { room: 0 } };
+        let steps = vec![Step { at: Duration::from_secs(1), what }];
+        let (mut world, mut oracle) = rested(&Plan { devices: vec![device], steps, ..draw(1) });
+        world.kill_server(false);
+        world.act(0, &Act::Enter { room: 1 });
+        let mut looking = Looking { oracle: &mut oracle, watch: &mut |_, _| {}, started: world.now };
+        let broken = wait_for(&mut world, &mut looking, &[0], 0).expect_err("nobody starts the server again");
+        assert_eq!(broken.promise, Promise::NeverEnds, "{broken}");
+    }
 }

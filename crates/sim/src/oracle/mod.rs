@@ -9,6 +9,8 @@ mod lines;
 mod log;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_at_rest;
 mod wire;
 
 use crate::world::World;

@@ -140,7 +140,8 @@ impl Wire {
             let entry = &log.entries()[index];
             let (room, sequence) = (entry.room, entry.room_sequence);
             let sees = audience.sees.get(&(account, room)).is_some_and(|seen| seen.contains_key(&sequence));
-            if !sees && !(in_page && audience.public.contains(&room)) {
+            let may_read = in_page && audience.public.contains(&room);
+            if !sees && !may_read {
                 let text = format!("account {account:016x} was shown {position}, which is not for it");
                 return broken(Promise::Leaked, text);
             }

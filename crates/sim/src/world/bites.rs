@@ -1,7 +1,7 @@
 //! What went wrong and what of it mattered: a fault that met nothing proves nothing.
 //!
-//! A fault that was injected bites once at most. What acts at once says so at once; what lies in wait (a full disk, a late
-//! timer) is settled by whether anything met it before the next one of its kind, or before the end.
+//! A fault that was injected bites once at most. What acts at once says so at once; what lies in wait (a full disk, a
+//! late timer) is settled by whether anything met it before the next one of its kind, or before the end.
 
 use std::collections::BTreeMap;
 
