@@ -1,9 +1,10 @@
 //! Runs plans of many seeds, in as many processes as the machine has cores, and says what broke.
 
+mod children;
 mod options;
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::Write;
+use std::process::ExitCode;
 
 use options::Options;
 use steadfast_sim::oracle::Broken;
@@ -35,15 +36,11 @@ fn main() -> ExitCode {
     if options.watch {
         return watch(options.seed);
     }
-    let done = if options.is_child { run_here(&options) } else { run_children(&options) };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("steadfast-sim: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let done = if options.is_child { run_here(&options) } else { children::run(&options) };
+    done.unwrap_or_else(|error| {
+        eprintln!("steadfast-sim: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// Shows what is seen of a seed's world, and its plan.
@@ -61,14 +58,19 @@ fn watch(seed: u64) -> ExitCode {
 }
 
 /// Runs its share of the seeds: every `jobs`-th. What a parent adds up goes to standard output.
-fn run_here(options: &Options) -> std::io::Result<bool> {
-    let mut report = Report::default();
+fn run_here(options: &Options) -> std::io::Result<ExitCode> {
+    // A panic is told with its seed and its story.
+    std::panic::set_hook(Box::new(|_| {}));
     let mut out = std::io::stdout().lock();
+    let mut all_good = true;
     for seed in seeds(options) {
         let outcome = run(&draw(seed));
+        let mut report = Report::default();
         report.add(&outcome);
+        write!(out, "{}", report.lines())?;
         writeln!(out, "ran {seed} {:016x}", outcome.trace)?;
         if let Some((at, broken)) = &outcome.broken {
+            all_good = false;
             writeln!(out, "broken: seed {seed} at {}: {broken}", story::clock(*at))?;
             if options.first_failure {
                 break;
@@ -77,8 +79,7 @@ fn run_here(options: &Options) -> std::io::Result<bool> {
         }
         out.flush()?;
     }
-    write!(out, "{}", report.lines())?;
-    Ok(report.is_good())
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// How a failing seed can be had again, and its story, made short.
@@ -109,55 +110,4 @@ fn seeds(options: &Options) -> impl Iterator<Item = u64> {
     let all = kept.into_iter().chain(drawn).collect::<Vec<_>>();
     let (share, jobs) = (options.share as usize, options.jobs as usize);
     all.into_iter().skip(share).step_by(jobs.max(1))
-}
-
-fn run_children(options: &Options) -> std::io::Result<bool> {
-    let program = std::env::current_exe()?;
-    let children: std::io::Result<Vec<Child>> = (0..options.jobs)
-        .map(|share| {
-            let mut command = Command::new(&program);
-            command.args(options.for_child(share)).stdout(Stdio::piped()).spawn()
-        })
-        .collect();
-    let (lines, heard) = std::sync::mpsc::sync_channel(1_024);
-    let mut readers = Vec::new();
-    let mut children = children?;
-    for child in &mut children {
-        let out = BufReader::new(child.stdout.take().expect("it was piped above"));
-        let lines = lines.clone();
-        readers.push(std::thread::spawn(move || {
-            // The receiver lives until all senders are gone.
-            out.lines().map_while(Result::ok).for_each(|line| lines.send(line).unwrap_or_default());
-        }));
-    }
-    drop(lines);
-    let mut report = Report::default();
-    let (mut ran, mut stopped) = (0_u64, false);
-    for line in heard {
-        if line.starts_with("ran ") {
-            ran += 1;
-            if ran.is_multiple_of(100) {
-                eprintln!("{ran} seeds");
-            }
-        } else if !report.merge(&line) {
-            println!("{line}");
-            if options.first_failure {
-                stopped = true;
-                // The one that said it is enough. One that has ended meanwhile can't be killed.
-                children.iter_mut().for_each(|child| child.kill().unwrap_or_default());
-            }
-        }
-    }
-    let mut all_ended = true;
-    for (mut child, reader) in children.into_iter().zip(readers) {
-        // A child that found something says so by its status, and by what it said.
-        let status = child.wait()?;
-        all_ended &= options.first_failure || status.code().is_some_and(|code| code <= 1);
-        all_ended &= reader.join().is_ok();
-    }
-    if !all_ended {
-        println!("broken: a run ended in a panic, which its standard error tells");
-    }
-    println!("{}", report.table());
-    Ok(report.is_good() && all_ended && !stopped)
 }

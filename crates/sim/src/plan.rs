@@ -4,6 +4,7 @@
 //! words. What a step means is the world's business; whether it changed anything is told by the world, too.
 
 mod draw;
+mod simpler;
 
 pub use draw::draw;
 use steadfast_proto::time::Duration;

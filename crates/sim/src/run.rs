@@ -1,5 +1,8 @@
 //! One run: a plan acted out, looked at after every event, brought to rest, and judged.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use steadfast_proto::session::Request;
 use steadfast_proto::time::{Duration, Instant};
 
@@ -50,7 +53,9 @@ pub fn run_watched(plan: &Plan, watch: Watch<'_>) -> Outcome {
     let mut oracle = Oracle::default();
     let started = world.now;
     let mut looking = Looking { oracle: &mut oracle, watch, started };
-    let broken = act_out(plan, &mut world, &mut looking).err();
+    // A world that a panic left halfway is read, and not run on.
+    let acted = catch_unwind(AssertUnwindSafe(|| act_out(plan, &mut world, &mut looking)));
+    let broken = acted.unwrap_or_else(|panic| Err(Broken { promise: Promise::Panic, text: words_of(&*panic) })).err();
     let broken = broken.map(|broken| (world.now.since(started), broken));
     Outcome {
         broken,
@@ -62,6 +67,11 @@ pub fn run_watched(plan: &Plan, watch: Watch<'_>) -> Outcome {
         trace: world.trace(),
         lasted: world.now.since(started),
     }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// A world that came to rest, and what judged it.
@@ -202,6 +212,17 @@ fn never_ends(world: &World, devices: &[usize], what: &str, round: usize) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_is_a_broken_promise_and_ends_only_its_own_run() {
+        let plan = Plan { steps: Vec::new(), ..draw(1) };
+        let what = What::Act { device: 0, act: Act::Enter { room: 0 } };
+        let plan = Plan { steps: vec![Step { at: Duration::from_secs(1), what }], ..plan };
+        let outcome = run_watched(&plan, &mut |_, _| panic!("that was not meant to be"));
+        let (_, broken) = outcome.broken.expect("it panicked");
+        assert_eq!((broken.promise, broken.text.as_str()), (Promise::Panic, "that was not meant to be"));
+        assert_eq!(run(&plan).broken, None);
+    }
     use crate::plan::{Act, DevicePlan, Step, VersionPlan, draw};
 
     #[test]

@@ -28,6 +28,8 @@ pub fn shrink(plan: &Plan, promise: Promise, runs_max: usize) -> Option<Shrunk> 
         let shorter = shrinking.without_pieces(size);
         size = if shorter && size == 1 { 1 } else { size / 2 };
     }
+    shrinking.without_devices();
+    shrinking.simplify();
     Some(shrinking.best)
 }
 
@@ -46,11 +48,14 @@ struct Shrinking {
 impl Shrinking {
     /// Takes the steps, if the plan breaks with them as before.
     fn try_steps(&mut self, steps: Vec<Step>) -> bool {
+        self.try_plan(Plan { steps, ..self.best.plan.clone() })
+    }
+
+    fn try_plan(&mut self, plan: Plan) -> bool {
         if self.best.runs >= self.runs_max {
             return false;
         }
         self.best.runs += 1;
-        let plan = Plan { steps, ..self.best.plan.clone() };
         let Some(outcome) = breaks(&plan, self.promise) else { return false };
         (self.best.plan, self.best.outcome) = (plan, outcome);
         true
@@ -77,5 +82,52 @@ impl Shrinking {
             }
         }
         any
+    }
+
+    /// Leaves out the last devices, as far as the others break it alone.
+    fn without_devices(&mut self) {
+        while self.best.plan.devices.len() > 1 {
+            let mut plan = self.best.plan.clone();
+            plan.devices.pop();
+            let devices = plan.devices.len();
+            plan.steps.retain(|step| step.what.device().is_none_or(|device| device < devices));
+            if !self.try_plan(plan) {
+                return;
+            }
+        }
+    }
+
+    /// What is left lasts as short as it can, and says as little.
+    fn simplify(&mut self) {
+        for index in 0..self.best.plan.steps.len() {
+            let mut steps = self.best.plan.steps.clone();
+            while steps[index].what.simplify() && self.try_steps(steps.clone()) {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Act, Fault, Machine, What, draw};
+
+    #[test]
+    fn what_does_not_break_can_not_be_made_short() {
+        let plan = Plan { steps: Vec::new(), ..draw(3) };
+        assert!(shrink(&plan, Promise::Lost, 10).is_none());
+    }
+
+    #[test]
+    fn a_step_is_simplified_until_nothing_is_left_to_simplify() {
+        let mut what = What::Act { device: 0, act: Act::Send { room: 0, count: 8, bytes: 3_000 } };
+        while what.simplify() {}
+        assert_eq!(what, What::Act { device: 0, act: Act::Send { room: 0, count: 1, bytes: 10 } });
+        let whose = Machine::Server;
+        let mut what = What::Fail(Fault::Sleep { whose, lasts: Duration::from_secs(30) });
+        let mut times = 0;
+        while what.simplify() {
+            times += 1;
+        }
+        assert!(times > 3 && times < 20, "{times}");
     }
 }

@@ -42,6 +42,8 @@ pub enum Promise {
     Herd,
     /// What one part says contradicts what another keeps, or what is on a disk can't be read any more.
     Contradiction,
+    /// A part of it, or of the simulator, panicked.
+    Panic,
 }
 
 impl Promise {
@@ -62,6 +64,7 @@ impl Promise {
             Promise::Grows => "grows",
             Promise::Herd => "herd",
             Promise::Contradiction => "contradiction",
+            Promise::Panic => "panic",
         }
     }
 }
