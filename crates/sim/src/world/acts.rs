@@ -135,6 +135,11 @@ impl World {
     }
 
     /// Queues operations in the profile that is open. Gives the ids of those that were accepted.
+    pub fn queue(&mut self, device: usize, bodies: Vec<NewBody>) -> Vec<OperationId> {
+        self.append(device, bodies.into_iter().map(|body| (body, None)).collect())
+    }
+
+    /// Queues operations in the profile that is open. Gives the ids of those that were accepted.
     fn append(&mut self, device: usize, bodies: Vec<(NewBody, Option<Said>)>) -> Vec<OperationId> {
         if self.devices[device].process.is_none() {
             return Vec::new();

@@ -96,18 +96,19 @@ impl World {
         let machine = Machine::new(&directory, random.number(), self.now);
         let there = &self.devices[device];
         let plan = DevicePlan { account: there.account, version: there.version };
-        let (fresh, entered) = (there.fresh.clone(), there.entered.clone());
+        let (name, fresh, entered) = (there.name.clone(), there.fresh.clone(), there.entered.clone());
         let copy = self.devices.len();
         self.see(Observed::ProfileRestored { device: copy });
         self.see(Observed::ProfileRestored { device });
-        self.put_device(&plan, machine, fresh, random);
+        self.put_device(&name, &plan, machine, (fresh, random));
         self.devices[copy].entered = entered;
+        self.start_device(copy);
         true
     }
 }
 
 /// What a backup would copy: not the locks of whoever runs there.
-fn copy_files(from: &Path, to: &Path) {
+pub fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory of this world");
     for file in std::fs::read_dir(from).expect("a directory of this world") {
         let file = file.expect("it can be listed").path();
@@ -116,7 +117,8 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-fn put_back(copy: &Path, machine: &Machine) {
+/// Puts a copy in the place of what a machine has. None of its processes may run.
+pub fn put_back(copy: &Path, machine: &Machine) {
     for file in std::fs::read_dir(machine.directory()).expect("a directory of this world") {
         let file = file.expect("it can be listed").path();
         if file.to_string_lossy().contains("sqlite3") {

@@ -30,6 +30,8 @@ pub struct Device {
     pub version: VersionPlan,
     /// The process that drives the line.
     pub process: Option<Process>,
+    /// Nothing of what arrives is stored for now.
+    pub stalled: bool,
     /// Its line.
     pub line: Option<u64>,
     /// The try to connect that is under way.
@@ -57,21 +59,36 @@ pub const NAMES: [&str; 6] = ["ann", "bob", "cid", "dan", "eve", "fay"];
 impl World {
     /// A device of the plan, whose process runs.
     pub fn add_device(&mut self, plan: &DevicePlan) {
+        self.add_named(NAMES[plan.account % NAMES.len()], plan);
+    }
+
+    /// The same, of an account of that name.
+    pub fn add_named(&mut self, name: &str, plan: &DevicePlan) -> usize {
         let mut random = Random::new(self.random.number());
         let directory = self.directory().join(format!("device{}", self.devices.len()));
         let machine = Machine::new(&directory, random.number(), self.now);
         let fresh =
             Fresh { device_id: DeviceId(random.bytes()), secret: random.bytes(), account: AccountId(random.number()) };
-        self.put_device(plan, machine, fresh, random);
+        let device = self.put_device(name, plan, machine, (fresh, random));
+        self.start_device(device);
+        device
     }
 
-    pub(super) fn put_device(&mut self, plan: &DevicePlan, machine: Machine, fresh: Fresh, random: Random) {
+    /// One that nobody has started yet.
+    pub(super) fn put_device(
+        &mut self,
+        name: &str,
+        plan: &DevicePlan,
+        machine: Machine,
+        (fresh, random): (Fresh, Random),
+    ) -> usize {
         self.devices.push(Device {
-            name: NAMES[plan.account % NAMES.len()].to_owned(),
+            name: name.to_owned(),
             account: plan.account,
             machine,
             version: plan.version,
             process: None,
+            stalled: false,
             line: None,
             attempt: None,
             fresh,
@@ -84,7 +101,7 @@ impl World {
             slow: None,
             jitter: None,
         });
-        self.start_device(self.devices.len() - 1);
+        self.devices.len() - 1
     }
 
     pub(crate) fn device_opened(&mut self, device: usize, attempt: u64) {

@@ -110,7 +110,8 @@ impl World {
         self.cut(line, Ways::Both, false);
     }
 
-    fn cut(&mut self, line: u64, ways: Ways, loud: bool) -> bool {
+    /// Cuts a line; an end that is cut loudly is told. Whether it lived.
+    pub fn cut(&mut self, line: u64, ways: Ways, loud: bool) -> bool {
         let now = self.now;
         let Some(there) = self.lines.get_mut(&line) else { return false };
         let mut any = false;

@@ -103,6 +103,11 @@ impl Pipe {
         self.dead
     }
 
+    /// Bytes that left.
+    pub fn carried(&self) -> u64 {
+        self.carried
+    }
+
     /// Bytes that left and have not arrived.
     pub fn in_flight(&self) -> usize {
         self.bytes

@@ -133,6 +133,11 @@ impl Machine {
         self.asleep_until = Some(self.asleep_until.map_or(until, |asleep| asleep.max(until)));
     }
 
+    /// It has slept enough, and is awake at the next step.
+    pub fn rouse(&mut self, now: Instant) {
+        self.asleep_until = self.asleep_until.map(|until| until.min(now));
+    }
+
     /// Until when it sleeps.
     pub fn asleep_until(&self) -> Option<Instant> {
         self.asleep_until
@@ -200,7 +205,7 @@ impl Machine {
         self.disk.fail_reads(0);
         self.disk.die_in(u64::MAX, Death::Kill);
         (self.late, self.timers_from, self.slow) = (None, None, None);
-        self.asleep_until = self.asleep_until.map(|until| until.min(now));
+        self.rouse(now);
     }
 }
 

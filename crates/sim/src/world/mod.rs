@@ -54,6 +54,28 @@ pub(crate) enum Task {
     RoomOnDisk { whose: Whose },
 }
 
+impl Task {
+    /// Whose process does it, and can't while it stands still.
+    fn runs_on(&self) -> Option<Whose> {
+        match *self {
+            Task::Opened { device, .. }
+            | Task::Load { device, .. }
+            | Task::Apply { device, .. }
+            | Task::Applied { device, .. }
+            | Task::StartDevice { device }
+            | Task::NetworkBack { device } => Some(Whose::Device(device)),
+            Task::StartServer
+            | Task::Admit { .. }
+            | Task::Store { .. }
+            | Task::Publish { .. }
+            | Task::Chunks { .. }
+            | Task::Page { .. }
+            | Task::Tick { .. } => Some(Whose::Server),
+            Task::RoomOnDisk { .. } => None,
+        }
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct World {
@@ -71,12 +93,18 @@ pub struct World {
     pub bites: Bites,
     /// What was seen since this was taken last.
     pub observed: Vec<Observed>,
+    /// Rows that one load of an outbox gives, at most.
+    pub load_rows_max: usize,
     copies: Copies,
     /// The private rooms, by number: the last one made under it.
     private: BTreeMap<usize, RoomId>,
     random: Random,
     tasks: BTreeMap<(Instant, u64), Task>,
+    /// What fell due at machines that slept.
+    missed: Vec<(Whose, Task)>,
     numbers: u64,
+    /// Taken at this moment.
+    steps: usize,
     trace: u64,
     directory: tempfile::TempDir,
 }
@@ -98,11 +126,14 @@ impl World {
             lines: BTreeMap::new(),
             bites: Bites::default(),
             observed: Vec::new(),
+            load_rows_max: 1_024,
             copies: Copies::default(),
             private: BTreeMap::new(),
             random,
             tasks: BTreeMap::new(),
+            missed: Vec::new(),
             numbers: 0,
+            steps: 0,
             trace: 0,
             directory,
         };
@@ -131,6 +162,16 @@ impl World {
         }
     }
 
+    /// The program of a device is started then, unless it runs by that time.
+    pub fn start_device_later(&mut self, after: Duration, device: usize) {
+        self.later(after, Task::StartDevice { device });
+    }
+
+    /// The server is started then, unless it runs by that time.
+    pub fn start_server_later(&mut self, after: Duration) {
+        self.later(after, Task::StartServer);
+    }
+
     /// Runs for so long.
     pub fn run_for(&mut self, duration: Duration) {
         self.run_until(duration, |_| false);
@@ -139,17 +180,24 @@ impl World {
     /// Runs until the condition holds, for the duration at most; says whether it does.
     pub fn run_until(&mut self, duration: Duration, mut done: impl FnMut(&mut World) -> bool) -> bool {
         let end = self.now + duration;
-        let mut steps = 0;
         while !done(self) {
-            let Some(at) = self.next_moment().filter(|&at| at <= end) else {
-                self.now = end;
+            if !self.run_step(end) {
                 return done(self);
-            };
-            steps = if at > self.now { 0 } else { steps + 1 };
-            assert!(steps < STEPS_AT_ONE_MOMENT_MAX, "the world spins at {:?}", self.now);
-            self.now = self.now.max(at);
-            self.step();
+            }
         }
+        true
+    }
+
+    /// What happens next, if that is before `end`; else it is `end` by then, and that is all.
+    pub fn run_step(&mut self, end: Instant) -> bool {
+        let Some(at) = self.next_moment().filter(|&at| at <= end) else {
+            self.now = end;
+            return false;
+        };
+        self.steps = if at > self.now { 0 } else { self.steps + 1 };
+        assert!(self.steps < STEPS_AT_ONE_MOMENT_MAX, "the world spins at {:?}", self.now);
+        self.now = self.now.max(at);
+        self.step();
         true
     }
 
@@ -272,14 +320,27 @@ impl World {
 
     /// What a process looks at first when its machine wakes is chance.
     fn wake_machines(&mut self) {
-        if self.server.machine.wake(self.now) && self.random.percent(50) {
-            self.server_timers();
-        }
-        for device in 0..self.devices.len() {
-            if self.devices[device].machine.wake(self.now) && self.random.percent(50) {
-                self.device_timer(device);
+        if self.server.machine.wake(self.now) {
+            self.make_up(Whose::Server);
+            if self.random.percent(50) {
+                self.server_timers();
             }
         }
+        for device in 0..self.devices.len() {
+            if self.devices[device].machine.wake(self.now) {
+                self.make_up(Whose::Device(device));
+                if self.random.percent(50) {
+                    self.device_timer(device);
+                }
+            }
+        }
+    }
+
+    fn make_up(&mut self, whose: Whose) {
+        let (made_up, missed) = std::mem::take(&mut self.missed).into_iter().partition(|&(of, _)| of == whose);
+        self.missed = missed;
+        let made_up: Vec<(Whose, Task)> = made_up;
+        made_up.into_iter().for_each(|(_, task)| self.later(Duration::ZERO, task));
     }
 
     fn arrive(&mut self, line: u64, up: bool) {
@@ -316,6 +377,11 @@ impl World {
     }
 
     fn run(&mut self, task: Task) {
+        if let Some(whose) = task.runs_on()
+            && self.machine(whose).is_some_and(|machine| machine.asleep_until().is_some())
+        {
+            return self.missed.push((whose, task));
+        }
         match task {
             Task::Opened { device, attempt } => self.device_opened(device, attempt),
             Task::Load { device, process, load } => self.device_loads(device, process, load),

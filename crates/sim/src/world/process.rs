@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use steadfast_proto::ids::OperationId;
 use steadfast_proto::session::{
-    Begin, Cause, Change, Event, LOADED_BYTES_MAX, Load, Reply, Request, Resume, Session, Settings, State, Stored,
+    Begin, Cause, Change, Event, Flight, LOADED_BYTES_MAX, Load, Reply, Request, Resume, Session, Settings, State,
+    Stored,
 };
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::RequestError;
@@ -19,8 +20,6 @@ use crate::vfs::Death;
 const RETRY: Duration = Duration::from_secs(1);
 /// When a program whose profile failed is started again.
 pub(super) const RESTART: Duration = Duration::from_secs(3);
-/// Rows that one load gives, at most.
-const ROWS_MAX: usize = 1_024;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -40,6 +39,8 @@ pub struct Process {
     load_at: Option<(Instant, u64)>,
     /// What it was told since it started.
     pub answered: BTreeMap<u32, Result<Reply, RequestError>>,
+    /// What the flight recorder said last of each of its links.
+    pub flights: BTreeMap<u64, Flight>,
     was_online: bool,
     /// The last link whose end was seen.
     ended: Option<u64>,
@@ -105,6 +106,7 @@ impl World {
                 store_at: None,
                 load_at: None,
                 answered: BTreeMap::new(),
+                flights: BTreeMap::new(),
                 was_online: false,
                 ended: None,
             })
@@ -294,8 +296,11 @@ impl World {
                 }
             }
             Event::Recorded(flight) => {
-                if let Some(loss) = flight.loss {
-                    self.see_loss(device, flight.link, loss.cause);
+                if let Some(loss) = &flight.loss {
+                    self.see_loss(device, flight.link, loss.cause.clone());
+                }
+                if let Some(process) = &mut self.devices[device].process {
+                    process.flights.insert(flight.link, *flight);
                 }
             }
             Event::StatusChanged => {}
@@ -317,9 +322,10 @@ impl World {
     }
 
     fn device_stores(&mut self, device: usize) -> bool {
-        let clock = self.devices[device].machine.clock(self.now);
-        let Some(process) = &mut self.devices[device].process else { return false };
-        if process.storing.is_some() {
+        let there = &mut self.devices[device];
+        let clock = there.machine.clock(self.now);
+        let Some(process) = there.process.as_mut().filter(|process| process.storing.is_none()) else { return false };
+        if there.stalled {
             return false;
         }
         let Some(batch) = process.session.poll_store(clock) else { return false };
@@ -391,7 +397,8 @@ impl World {
         let clock = there.machine.clock(self.now);
         let Some(running) = there.process.as_mut().filter(|running| running.number == process) else { return };
         let profile = &running.profile;
-        let rows = there.machine.run(process, || profile.outbox_from(load.after_sequence, LOADED_BYTES_MAX, ROWS_MAX));
+        let rows_max = self.load_rows_max;
+        let rows = there.machine.run(process, || profile.outbox_from(load.after_sequence, LOADED_BYTES_MAX, rows_max));
         match rows {
             Err(death) => return self.device_died(device, death, RESTART),
             Ok(Ok(rows)) => {

@@ -12,6 +12,7 @@ const PAGE_SOURCE_BYTES: usize = 256 * 1024;
 
 impl World {
     pub(crate) fn server_chunks(&mut self, line: u64, rooms: &[RoomId], after: u64) {
+        self.server.reads += 1;
         let Some(running) = &self.server.running else { return };
         let (process, reader) = (running.process, &running.reader);
         let bytes_max = CATCHUP_BYTES >> self.server.machine.random.below(12);

@@ -1,10 +1,13 @@
 //! The sequencer's turns, with the time that a disk takes between their steps.
 
+use std::collections::BTreeMap;
+
+use steadfast_proto::hub::{Answer, Hub};
 use steadfast_proto::time::Duration;
 use steadfast_proto::wire::ByeReason;
 use steadfast_server::turn::{Decided, Durable, NotStored, Submission, Submitted, Told};
 
-use super::server::RESTART;
+use super::server::{Conn, RESTART};
 use super::{Task, World};
 
 /// A turn of the sequencer, as far as it has come.
@@ -13,6 +16,16 @@ pub(super) enum Batch {
     Decided(Decided<u64>),
     Durable(Durable<u64>),
     Held(Vec<(u64, Told)>),
+}
+
+fn holds_beside_the_next(told: &[(u64, Told)], conns: &BTreeMap<u64, Conn>, hub: &Hub) -> usize {
+    let beside = told.iter().filter(|(line, told)| {
+        let Told::Answers(answers) = told else { return false };
+        let device = conns.get(line).and_then(|conn| hub.state().device(conn.core.device().1));
+        let next = device.map_or(0, |device| device.last_sequence) + 1;
+        answers.iter().any(|answer| matches!(answer, Answer::Hold(hold) if hold.from_sequence != next))
+    });
+    beside.count()
 }
 
 impl World {
@@ -57,7 +70,11 @@ impl World {
         running.batch = match stored {
             Err(death) => return self.server_died(death, RESTART),
             Ok(Ok(durable)) => Some(Batch::Durable(durable)),
-            Ok(Err(NotStored::Held { told, .. })) => Some(Batch::Held(told)),
+            Ok(Err(NotStored::Held { told, .. })) => {
+                self.server.refused_batches += 1;
+                self.server.holds_beside_the_next += holds_beside_the_next(&told, &self.server.conns, &running.hub);
+                Some(Batch::Held(told))
+            }
             Ok(Err(NotStored::Failed(_))) => {
                 // It ends, and acknowledges nothing more.
                 self.drain_server(RESTART);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use steadfast_proto::hub::connection::{Admission, Ending, Event, check_hello};
-use steadfast_proto::hub::{Connection, Hub, PEOPLE_TICK, ReaderId, SignUp};
+use steadfast_proto::hub::{Answer, Connection, Hub, PEOPLE_TICK, ReaderId, SignUp};
 use steadfast_proto::ids::{AccountId, LogId, Term};
 use steadfast_proto::link::{self, LinkError};
 use steadfast_proto::time::{Duration, Instant};
-use steadfast_proto::wire::{ByeReason, Hello};
+use steadfast_proto::wire::{ByeReason, Hello, Hold, HoldCause};
 use steadfast_server::turn::{self, Submission, Submitted};
 use steadfast_store::server::{OpenError, Reader, Store};
 
@@ -24,6 +24,7 @@ use crate::vfs::Death;
 pub(super) const RESTART: Duration = Duration::from_secs(2);
 /// As in the server's own connections.
 const DRAINING_RETRY_MS: u32 = 500;
+const OVERLOADED_RETRY_MS: u32 = 100;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -35,6 +36,16 @@ pub struct Server {
     /// Counts its lives.
     pub(super) run: u64,
     log_id: LogId,
+    /// Operations that may wait for a turn.
+    pub queue_max: usize,
+    /// What its `Welcome` asks of clients that lose it without a word.
+    pub return_spread_ms: u32,
+    /// Batches that its disk had no room for.
+    pub refused_batches: usize,
+    /// Links that were told to wait from another operation on than the next one of their device.
+    pub holds_beside_the_next: usize,
+    /// Reads of the log that connections asked for.
+    pub reads: usize,
 }
 
 /// What dies with the process.
@@ -64,12 +75,28 @@ impl std::fmt::Debug for Running {
 
 impl Server {
     pub(super) fn new(machine: Machine, random: &mut Random) -> Self {
-        Self { machine, running: None, conns: BTreeMap::new(), run: 0, log_id: LogId(random.bytes()) }
+        Self {
+            machine,
+            running: None,
+            conns: BTreeMap::new(),
+            run: 0,
+            log_id: LogId(random.bytes()),
+            queue_max: usize::MAX,
+            return_spread_ms: 0,
+            refused_batches: 0,
+            holds_beside_the_next: 0,
+            reads: 0,
+        }
     }
 
     /// Whether its process runs.
     pub fn is_up(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// What it knows, while it runs.
+    pub fn hub(&self) -> Option<&Hub> {
+        self.running.as_ref().map(|running| &running.hub)
     }
 
     /// Whether it has this line.
@@ -294,9 +321,16 @@ impl World {
             match event {
                 Event::Greeted(hello) => self.greet(line, &hello),
                 Event::Submit(op) => {
-                    let Some(conn) = self.server.conns.get(&line) else { continue };
+                    let is_full = self.server.waiting() >= self.server.queue_max;
+                    let Some(conn) = self.server.conns.get_mut(&line) else { continue };
                     let origin = conn.core.origin();
-                    self.submit(line, Submitted::Op(origin, op));
+                    if is_full {
+                        let cause = HoldCause::Overloaded.into();
+                        let hold = Hold { from_sequence: op.sequence, cause, retry_after_ms: OVERLOADED_RETRY_MS };
+                        conn.core.handle_answers(vec![Answer::Hold(hold)]);
+                    } else {
+                        self.submit(line, Submitted::Op(origin, op));
+                    }
                 }
                 Event::ReadChunks { rooms, after: place } => {
                     self.later(after, Task::Chunks { line, rooms, after: place });
@@ -366,13 +400,14 @@ impl World {
         let (Some(conn), Some(running)) = (self.server.conns.get_mut(&line), &mut self.server.running) else { return };
         let Some(account) = conn.admitted else { return };
         let mut out = Vec::new();
-        let admission = Admission { account, return_spread_ms: 0, now_ms };
+        let admission = Admission { account, return_spread_ms: self.server.return_spread_ms, now_ms };
         conn.core.handle_admitted(clock, &admission, &mut running.hub, &mut out);
         self.push(line, false, &out);
         self.drive_conn(line);
     }
 
-    pub(super) fn refuse(&mut self, line: u64, reason: ByeReason, text: &str, retry_after_ms: u32) {
+    /// Ends a connection, and says why.
+    pub fn refuse(&mut self, line: u64, reason: ByeReason, text: &str, retry_after_ms: u32) {
         if let (Some(conn), Some(running)) = (self.server.conns.get_mut(&line), &mut self.server.running) {
             conn.core.refuse(reason, text, retry_after_ms, &mut running.hub);
             self.drive_conn(line);

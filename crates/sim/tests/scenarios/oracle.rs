@@ -6,9 +6,9 @@ use steadfast_proto::ids::OperationId;
 use steadfast_proto::session::{Request, Session};
 use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{Entry, entry::What};
+use steadfast_store::profile::{StoredMessage, What as Held};
 
-use crate::profile::Fate;
-use crate::sim::World;
+use crate::scene::World;
 
 /// How long a world may take to come to rest once nothing goes wrong any more.
 const REST: Duration = Duration::from_secs(240);
@@ -44,12 +44,13 @@ pub(crate) fn come_to_rest(world: &mut World) {
         world.start_client(client);
     }
     world.start_server();
-    let emptied = world.run_until(REST, |world| world.clients.iter().all(|client| client.profile.outbox.is_empty()));
+    let clients = 0..world.clients.len();
+    let emptied = world.run_until(REST, |world| clients.clone().all(|client| world.waiting(client) == 0));
     assert!(emptied, "outboxes do not empty: {}", describe(world));
-    let asked: Vec<_> = (0..world.clients.len()).map(|client| world.ask(client, Request::Sync)).collect();
+    let asked: Vec<_> = clients.map(|client| world.ask(client, Request::Sync)).collect();
     let all_answered = |world: &World| {
         let answered = |(client, number): (usize, &Option<u32>)| {
-            number.is_some_and(|number| world.clients[client].answered.contains_key(&number))
+            number.is_some_and(|number| world.answer(client, number).is_some())
         };
         asked.iter().enumerate().all(answered)
     };
@@ -57,36 +58,55 @@ pub(crate) fn come_to_rest(world: &mut World) {
 }
 
 fn describe(world: &World) -> String {
-    let of = |client: &crate::client::Client| {
-        let outbox: Vec<_> = client.profile.outbox.keys().collect();
-        let status = client.session.as_ref().map(Session::status);
-        let last = client.drops.last();
-        format!("\n  outbox {outbox:?}, place {:?}, {status:?}, last drop {last:?}", client.profile.place)
+    let of = |client: usize| {
+        let (waiting, position) = (world.waiting(client), world.position(client));
+        let (status, last) = (world.session(client).map(Session::status), world.clients[client].drops.last());
+        format!("\n  {waiting} wait, place {position}, {status:?}, last drop {last:?}")
     };
-    let server = format!("\n  head {}", world.server.disk.head);
-    world.clients.iter().map(of).chain([server]).collect()
+    (0..world.clients.len()).map(of).chain([format!("\n  head {}", world.head())]).collect()
 }
 
 /// Each client has exactly the entries that are for it, in order, each once.
 pub(crate) fn check_streams(world: &World) {
-    let log = world.server.disk.entries();
+    let log = world.log();
     let audiences = audiences(&log);
     for (number, client) in world.clients.iter().enumerate() {
-        let Some(base) = client.profile.base else { continue };
-        let account = client.profile.identity.account.0;
+        let Some(base) = client.history.base else { continue };
+        let account = world.identity(number).account.0;
         let expected: Vec<u64> =
             audiences.get(&account).into_iter().flatten().copied().filter(|&position| position > base).collect();
-        assert_eq!(client.profile.stream, expected, "client {number}'s stream");
-        for entry in client.profile.messages.values() {
-            let index = usize::try_from(entry.position - 1).expect("a short log");
-            assert_eq!(log.get(index), Some(entry), "client {number} holds what the log does not");
+        let held = world.messages(number);
+        let mut stream: Vec<u64> = held.iter().map(|held| held.position).filter(|&position| position > base).collect();
+        stream.sort_unstable();
+        assert_eq!(stream, expected, "client {number}'s stream");
+        for held in &held {
+            let index = usize::try_from(held.position - 1).expect("a short log");
+            assert!(log.get(index).is_some_and(|entry| is_same(entry, held)), "client {number} holds {held:?}");
         }
     }
 }
 
+/// Whether a profile holds the entry as it stands in the log.
+pub(crate) fn is_same(entry: &Entry, held: &StoredMessage) -> bool {
+    let ids = (entry.room, entry.room_sequence, entry.position, entry.account, entry.id, entry.sequence);
+    let held_ids = (held.room.0, held.room_sequence, held.position, held.account.0, held.id.0, held.sequence);
+    let same_words = match (&entry.what, &held.what) {
+        (Some(What::Message(message)), Held::Message { body, content_type }) => {
+            message.body == *body && message.content_type == *content_type
+        }
+        (Some(What::Joined(joined)), Held::Joined { account, .. }) => joined.account == account.0,
+        (Some(What::Left(left)), Held::Left { account, .. }) => left.account == account.0,
+        (Some(What::Added(added)), Held::Added { room, .. }) => added.room == room.0,
+        (Some(What::Removed(removed)), Held::Removed { room }) => removed.room == room.0,
+        (Some(What::DeviceAdded(added)), Held::DeviceAdded { device }) => added.device_id[..] == device.0,
+        _ => false,
+    };
+    ids == held_ids && entry.from == held.author && entry.at_ms == held.at_ms && same_words
+}
+
 /// Each accepted operation stands in the log once, where its sender was told, in its sender's order.
 pub(crate) fn check_operations(world: &World) {
-    let log = world.server.disk.entries();
+    let log = world.log();
     check_dense(&log);
     let mut places: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
     for entry in log.iter().filter(|entry| is_the_operations_own(entry)) {
@@ -94,11 +114,9 @@ pub(crate) fn check_operations(world: &World) {
     }
     for (number, client) in world.clients.iter().enumerate() {
         let mut last = 0;
-        for id in client.made.iter().filter(|id| !client.profile.fates_aside.contains_key(id)) {
-            let position = match client.profile.fates.get(id) {
-                Some(Fate::Accepted { position } | Fate::Refused { position, .. }) => *position,
-                None => panic!("client {number}: no outcome of {id}"),
-            };
+        let outcomes = world.outcomes(number, &client.made);
+        for (id, outcome) in client.made.iter().zip(outcomes).filter(|(id, _)| !client.history.lost.contains(id)) {
+            let position = outcome.unwrap_or_else(|| panic!("client {number}: no outcome of {id}")).position;
             let there = places.get(&id.0).cloned().unwrap_or_default();
             assert_eq!(there, [position].into(), "client {number}: where {id} stands in the log");
             assert!(position > last, "client {number}: {id} at {position} is not behind {last}");
@@ -109,7 +127,7 @@ pub(crate) fn check_operations(world: &World) {
 
 /// Where an operation stands.
 pub(crate) fn positions_of(world: &World, id: OperationId) -> Vec<u64> {
-    let log = world.server.disk.entries();
+    let log = world.log();
     log.iter().filter(|entry| entry.id == id.0 && is_the_operations_own(entry)).map(|entry| entry.position).collect()
 }
 
