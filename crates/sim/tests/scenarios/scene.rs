@@ -149,7 +149,9 @@ impl World {
                 Observed::Lost { device, cause, .. } => self.clients[device].drops.push((now, cause)),
                 Observed::Applied { device, changes } => self.note_changes(device, &changes),
                 Observed::Contradiction { whose, text } => panic!("{whose}: {text}"),
-                Observed::Accepted { .. }
+                Observed::AppliedPerhaps { .. }
+                | Observed::OnWire { .. }
+                | Observed::Accepted { .. }
                 | Observed::Tried { .. }
                 | Observed::DeviceStarted { .. }
                 | Observed::ServerStarted
