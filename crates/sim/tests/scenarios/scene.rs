@@ -1,13 +1,15 @@
 //! A simulated world for scenarios that are written by hand: who is there, what they do, and what came of it, asked of
 //! the real profiles and the real log.
 
+mod noting;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use steadfast_proto::ids::{OperationId, RoomId};
-use steadfast_proto::session::{Cause, Change, Flight, Identity, Reply, Request, Session};
+use steadfast_proto::session::{Cause, Flight, Identity, Reply, Request, Session};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Entry, RequestError};
 use steadfast_sim::oracle::Log;
@@ -15,7 +17,6 @@ use steadfast_sim::plan::{DevicePlan, Plan, VersionPlan, Ways, WeatherPlan};
 use steadfast_sim::random::Random;
 use steadfast_sim::world::copies::{copy_files, put_back};
 use steadfast_sim::world::machine::Machine;
-use steadfast_sim::world::observed::Observed;
 use steadfast_store::profile::{Fresh, NewBody, NewOp, Profile, SettledOutcome, StoredMessage, Target};
 
 /// Who looks at a disk whose own processes may run or not. Numbers that no machine gives.
@@ -139,52 +140,6 @@ impl World {
         let swing = self.random.below(WALL_SWING_MS) as i64;
         self.sim.server.machine.set_wall(-swing - self.server_wall_ms);
         self.server_wall_ms = -swing;
-    }
-
-    /// Notes what was seen.
-    fn note(&mut self) {
-        let now = self.sim.now;
-        for observed in std::mem::take(&mut self.sim.observed) {
-            match observed {
-                Observed::Lost { device, cause, .. } => self.clients[device].drops.push((now, cause)),
-                Observed::Applied { device, changes } => self.note_changes(device, &changes),
-                Observed::Contradiction { whose, text } => panic!("{whose}: {text}"),
-                Observed::AppliedPerhaps { .. }
-                | Observed::OnWire { .. }
-                | Observed::Accepted { .. }
-                | Observed::Tried { .. }
-                | Observed::DeviceStarted { .. }
-                | Observed::ServerStarted
-                | Observed::ServerRestored
-                | Observed::ProfileRestored { .. }
-                | Observed::LetGo { .. }
-                | Observed::Online { .. }
-                | Observed::NewDevice { .. } => {}
-            }
-        }
-    }
-
-    fn note_changes(&mut self, client: usize, changes: &[Change]) {
-        self.clients[client].waiting.set(None);
-        for change in changes {
-            match change {
-                Change::FirstHeads { as_of, .. } => self.clients[client].history.base = Some(*as_of),
-                Change::Diverged { common, .. } => self.note_parting(client, *common),
-                Change::NewDevice { .. } => self.clients[client].history.new_devices += 1,
-                _ => {}
-            }
-        }
-    }
-
-    fn note_parting(&mut self, client: usize, common: u64) {
-        let made = self.clients[client].made.clone();
-        let outcomes = self.outcomes(client, &made);
-        let history = &mut self.clients[client].history;
-        history.commons.push(common);
-        history.base = history.base.map(|base| base.min(common));
-        let beyond = |outcome: SettledOutcome| outcome.refusal.is_none() && outcome.position > common;
-        let lost = made.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_some_and(beyond));
-        history.lost.extend(lost.map(|(&id, _)| id));
     }
 
     // ---- devices
