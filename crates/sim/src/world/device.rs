@@ -10,6 +10,7 @@ use steadfast_store::profile::Fresh;
 use super::line::{Line, Pipe};
 use super::machine::Machine;
 use super::process::Process;
+use super::versions::Newer;
 use super::{Task, World};
 use crate::plan::{DevicePlan, Machine as Whose, VersionPlan};
 use crate::random::Random;
@@ -128,7 +129,9 @@ impl World {
             let random = Random::new(there.random.number());
             let (up, down) = (pipe(), pipe());
             let taps = Default::default();
-            let made = Line { device, up, down, disturbed_until, dead_since: None, random, heard: now, taps };
+            let ends = [there.version, self.weather.server_version];
+            let newer = ends.map(|version| (version == VersionPlan::Newer).then(Newer::default));
+            let made = Line { device, up, down, disturbed_until, dead_since: None, random, heard: now, taps, newer };
             self.lines.insert(line, made);
             there.line = Some(line);
             there.heard = now;

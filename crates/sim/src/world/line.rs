@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use steadfast_proto::time::{Duration, Instant};
 
 use super::tap::Tap;
+use super::versions::Newer;
 use crate::random::Random;
 
 /// A transport connection.
@@ -26,6 +27,15 @@ pub struct Line {
     pub heard: Instant,
     /// What the server's end and the device's end send.
     pub(super) taps: [Tap; 2],
+    /// What makes the words of the device's end, and of the server's, those of a newer version.
+    pub(super) newer: [Option<Newer>; 2],
+}
+
+impl Line {
+    /// What an end of a newer version would send in place of this; nothing, if it is of today.
+    pub(super) fn rewrite(&mut self, up: bool, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.newer[usize::from(!up)].as_mut().map(|newer| newer.rewrite(bytes))
+    }
 }
 
 /// What arrives.

@@ -13,6 +13,7 @@ mod reading;
 mod sequencer;
 pub mod server;
 pub mod tap;
+mod versions;
 
 use std::collections::BTreeMap;
 
@@ -223,7 +224,7 @@ impl World {
         }
     }
 
-    pub(crate) fn push(&mut self, line: u64, up: bool, mut bytes: &[u8]) {
+    pub(crate) fn push(&mut self, line: u64, up: bool, bytes: &[u8]) {
         self.note(bytes.len() as u64 ^ u64::from(crc(bytes)) << 20 ^ line << 1 ^ u64::from(up));
         let now = self.now;
         let Some(there) = self.lines.get_mut(&line) else { return };
@@ -236,6 +237,8 @@ impl World {
         let (most, usual) = (self.weather.piece_bytes_max, self.weather.latency.1);
         let whose = Whose::Device(there.device);
         let mut met = Vec::new();
+        let newer = there.rewrite(up, bytes);
+        let mut bytes = newer.as_deref().unwrap_or(bytes);
         while !bytes.is_empty() {
             let size = if most == usize::MAX { bytes.len() } else { there.random.between(1, bytes.len().min(most)) };
             let (piece, rest) = bytes.split_at(size);

@@ -448,12 +448,9 @@ fn between(hello: &Hello, device: VersionPlan, server: VersionPlan) -> Hello {
     let mut hello = hello.clone();
     for side in [device, server] {
         match side {
-            VersionPlan::Ours => {}
+            // What a newer one says is on the line itself.
+            VersionPlan::Ours | VersionPlan::Newer => {}
             VersionPlan::Older => hello.features = 0,
-            VersionPlan::Newer => {
-                hello.version_max += 1;
-                hello.features |= 1 << 40;
-            }
         }
     }
     hello

@@ -4,8 +4,9 @@ use steadfast_proto::session::{Cause, Session, State};
 use steadfast_proto::time::Duration;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
-use crate::scene::{FAIR, World};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::FAIR;
 
 const SOON: Duration = Duration::from_secs(2);
 /// The active bound, and what reading the outbox and the line itself take here.

@@ -3,8 +3,9 @@
 use steadfast_proto::time::Duration;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
-use crate::scene::{FAIR, World};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::FAIR;
 
 const ROUNDS: usize = 30;
 /// So much a round fills a window of 64 KiB in the ninth.

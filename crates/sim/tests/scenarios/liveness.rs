@@ -5,8 +5,9 @@ use steadfast_proto::time::Duration;
 use steadfast_sim::plan::WeatherPlan;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
-use crate::scene::{FAIR, World};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::FAIR;
 
 /// The default active bound, and what reading the outbox takes here.
 const ACTIVE_BOUND: Duration = Duration::from_secs(3);

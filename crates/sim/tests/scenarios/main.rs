@@ -17,3 +17,5 @@ mod returning;
 mod scene;
 mod seeds;
 mod spread;
+mod versions;
+mod weather;

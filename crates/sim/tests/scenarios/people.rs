@@ -10,8 +10,9 @@ use steadfast_sim::random::Random;
 use steadfast_store::profile::{NewBody, Target};
 
 use crate::oracle::{come_to_rest, positions_of};
-use crate::scene::{FAIR, World, any_weather};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::{FAIR, any_weather};
 
 /// A tick of the server, and the line twice.
 const SOON: Duration = Duration::from_millis(110);

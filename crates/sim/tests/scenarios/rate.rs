@@ -5,8 +5,9 @@ use steadfast_proto::time::Duration;
 use steadfast_sim::plan::WeatherPlan;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
-use crate::scene::{FAIR, World};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::FAIR;
 
 /// 64 kbit/s.
 const BYTES_PER_SECOND: u64 = 8_000;

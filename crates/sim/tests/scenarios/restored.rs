@@ -92,17 +92,17 @@ fn restored_from_a_copy(seed: u64, restarts: bool) {
 
 #[test]
 fn after_a_restore_each_client_goes_back_to_what_is_shared_and_on_with_the_new_history() {
-    for_each_seed(0..50, |seed| restored_from_a_copy(seed, false));
+    for_each_seed(0..30, |seed| restored_from_a_copy(seed, false));
 }
 
 #[test]
 fn after_a_restore_over_several_terms_nothing_of_the_lost_history_is_taken_for_the_new_one() {
-    for_each_seed(200..250, |seed| restored_from_a_copy(seed, true));
+    for_each_seed(200..230, |seed| restored_from_a_copy(seed, true));
 }
 
 #[test]
 fn what_is_asked_between_welcome_and_the_news_of_the_parting_is_answered() {
-    for_each_seed(0..50, |seed| {
+    for_each_seed(0..30, |seed| {
         let mut world = World::any(seed);
         world.sim.weather.piece_bytes_max = 30;
         let ann = world.add_client("ann");

@@ -5,8 +5,9 @@ use steadfast_proto::time::Duration;
 use steadfast_proto::wire::ByeReason;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
-use crate::scene::{FAIR, World};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::FAIR;
 
 const SOON: Duration = Duration::from_secs(2);
 

@@ -19,40 +19,14 @@ use steadfast_sim::world::copies::{copy_files, put_back};
 use steadfast_sim::world::machine::Machine;
 use steadfast_store::profile::{Fresh, NewBody, NewOp, Profile, SettledOutcome, StoredMessage, Target};
 
+use crate::weather::any_weather;
+
 /// Who looks at a disk whose own processes may run or not. Numbers that no machine gives.
 const LOOKING: u64 = u64::MAX - 1;
 /// Longer than any scenario.
 const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 /// The server's wall clock is set now and then, so far at most.
 const WALL_SWING_MS: usize = 3_000;
-
-/// A good line and quick disks.
-pub(crate) const FAIR: WeatherPlan = WeatherPlan {
-    latency: (Duration::from_millis(1), Duration::from_millis(5)),
-    bytes_per_second: None,
-    socket_bytes: 64 * 1024,
-    piece_bytes_max: usize::MAX,
-    device_sync_max: Duration::from_millis(2),
-    server_sync_max: Duration::from_millis(2),
-    window_bytes: 64 * 1024,
-    ring_bytes_max: 1024 * 1024,
-    server_version: VersionPlan::Ours,
-};
-
-/// Any: slow lines and disks, small windows and rings.
-pub(crate) fn any_weather(random: &mut Random) -> WeatherPlan {
-    let ms = Duration::from_millis;
-    WeatherPlan {
-        latency: (ms(1), ms([2, 30, 350][random.below(3)])),
-        socket_bytes: [4 * 1024, 64 * 1024][random.below(2)],
-        piece_bytes_max: [60, 1_000, 10_000, usize::MAX][random.below(4)],
-        device_sync_max: ms([1, 20, 400][random.below(3)]),
-        server_sync_max: ms([1, 20, 400][random.below(3)]),
-        window_bytes: [16 * 1024, 64 * 1024][random.below(2)],
-        ring_bytes_max: [0, 1_000, 20_000, 1024 * 1024][random.below(4)],
-        ..FAIR
-    }
-}
 
 /// See the module's documentation.
 pub(crate) struct World {
@@ -146,8 +120,13 @@ impl World {
 
     /// A device whose process runs, under an account's name.
     pub(crate) fn add_client(&mut self, name: &str) -> usize {
+        self.add_client_of(name, VersionPlan::Ours)
+    }
+
+    /// The same, of another version.
+    pub(crate) fn add_client_of(&mut self, name: &str, version: VersionPlan) -> usize {
         self.clients.push(Client::default());
-        self.sim.add_named(name, &DevicePlan { account: 0, version: VersionPlan::Ours })
+        self.sim.add_named(name, &DevicePlan { account: 0, version })
     }
 
     pub(crate) fn start_client(&mut self, client: usize) {

@@ -3,8 +3,9 @@
 use steadfast_proto::time::Duration;
 use steadfast_sim::world::device::Device;
 
-use crate::scene::{FAIR, World};
+use crate::scene::World;
 use crate::seeds::for_each_seed;
+use crate::weather::FAIR;
 
 const CLIENTS: usize = 200;
 /// A line that held for ten seconds starts with no backoff.
