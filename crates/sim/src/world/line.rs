@@ -108,6 +108,12 @@ impl Pipe {
         self.bytes_per_second.map(|rate| (self.bytes as u64, Some(rate).filter(|_| arrived > 0)))
     }
 
+    /// What leaves at once. On a line that has a rate the first bytes of what is sent arrive before the last have left.
+    pub fn segment_bytes_max(&self) -> usize {
+        const SEGMENT_BYTES: usize = 1_460;
+        self.bytes_per_second.map_or(usize::MAX, |_| SEGMENT_BYTES)
+    }
+
     /// Whether nothing can arrive any more.
     pub fn is_dead(&self) -> bool {
         self.dead

@@ -240,7 +240,9 @@ impl World {
         let newer = there.rewrite(up, bytes);
         let mut bytes = newer.as_deref().unwrap_or(bytes);
         while !bytes.is_empty() {
-            let size = if most == usize::MAX { bytes.len() } else { there.random.between(1, bytes.len().min(most)) };
+            let pipe = if up { &there.up } else { &there.down };
+            let longest = pipe.segment_bytes_max().min(bytes.len());
+            let size = if most == usize::MAX { longest } else { there.random.between(1, longest.min(most)) };
             let (piece, rest) = bytes.split_at(size);
             let takes = there.random.duration(latency.0, latency.1);
             let pipe = if up { &mut there.up } else { &mut there.down };
