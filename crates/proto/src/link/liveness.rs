@@ -84,6 +84,37 @@ pub enum Verdict {
     },
 }
 
+/// What stands on the line before what waits for an answer.
+#[derive(Debug, Default)]
+struct Queue {
+    /// As it was measured last.
+    bytes: u32,
+    /// The most since the last sign of life: a ping left behind all of it, however much has gone meanwhile.
+    bytes_max: u32,
+    /// How long that takes at the measured rate; 49 days at most.
+    delay_ms: u32,
+    /// By how much a new rate has shortened it since a deadline was judged last: that one moved, nobody slept.
+    shrunk_ms: u32,
+}
+
+impl Queue {
+    fn handle_line(&mut self, bytes: u64, bytes_per_second: u64) {
+        self.bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.bytes_max = self.bytes_max.max(self.bytes);
+        let delay_ms = u64::from(self.bytes_max) * 1_000 / bytes_per_second.max(1);
+        let delay_ms = u32::try_from(delay_ms).unwrap_or(u32::MAX);
+        self.shrunk_ms = self.shrunk_ms.saturating_add(self.delay_ms.saturating_sub(delay_ms));
+        self.delay_ms = delay_ms;
+    }
+
+    /// What is left counts from here on.
+    fn handle_inbound(&mut self) {
+        let left_ms = u64::from(self.delay_ms) * u64::from(self.bytes) / u64::from(self.bytes_max.max(1));
+        self.delay_ms = u32::try_from(left_ms).unwrap_or(u32::MAX);
+        self.bytes_max = self.bytes;
+    }
+}
+
 /// The state of one link's liveness.
 #[derive(Debug)]
 pub struct Liveness {
@@ -107,10 +138,7 @@ pub struct Liveness {
     progress_at: Option<Instant>,
     /// Pings that are to follow, one a second, because a round trip was surprisingly long.
     measure_again: u8,
-    /// How long what is queued on the line will take, at the measured rate; in milliseconds, 49 days at most.
-    queue_delay_ms: u32,
-    /// By how much that has become shorter since a deadline was judged last: such a deadline moved, nobody slept.
-    queue_shrunk_ms: u32,
+    queue: Queue,
 }
 
 impl Liveness {
@@ -130,8 +158,7 @@ impl Liveness {
             woke_at: None,
             progress_at: None,
             measure_again: 0,
-            queue_delay_ms: 0,
-            queue_shrunk_ms: 0,
+            queue: Queue::default(),
         }
     }
 
@@ -142,7 +169,7 @@ impl Liveness {
 
     /// The silence that means death while an answer is due, on this line as it is now.
     pub fn active_bound(&self) -> Duration {
-        let measured = Duration::from_secs(1) + self.rtt.upper() + Duration::from_millis(self.queue_delay_ms.into());
+        let measured = Duration::from_secs(1) + self.rtt.upper() + Duration::from_millis(self.queue.delay_ms.into());
         Duration::from_millis(self.active_bound_ms.into()).max(measured).min(self.idle_bound())
     }
 
@@ -181,6 +208,7 @@ impl Liveness {
             self.wake(now);
         }
         self.last_inbound = now;
+        self.queue.handle_inbound();
     }
 
     /// Bytes left; they prove nothing but that the peer hears from us.
@@ -241,12 +269,7 @@ impl Liveness {
 
     /// How many bytes the transport still holds, and how fast the line was measured to carry them.
     pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
-        let rate = bytes_per_second.unwrap_or(RATE_UNMEASURED).max(1);
-        let delay_ms = queued_bytes.saturating_mul(1_000) / rate;
-        let before_ms = self.queue_delay_ms;
-        self.queue_delay_ms = u32::try_from(delay_ms).unwrap_or(u32::MAX);
-        let shrunk_ms = before_ms.saturating_sub(self.queue_delay_ms);
-        self.queue_shrunk_ms = self.queue_shrunk_ms.saturating_add(shrunk_ms);
+        self.queue.handle_line(queued_bytes, bytes_per_second.unwrap_or(RATE_UNMEASURED));
     }
 
     /// A ping is wanted for another reason than a deadline.
@@ -291,7 +314,7 @@ impl Liveness {
     /// Judges the deadline, if it has come.
     pub fn handle_timeout(&mut self, now: Instant) -> Verdict {
         let verdict = self.judge(now);
-        self.queue_shrunk_ms = 0;
+        self.queue.shrunk_ms = 0;
         verdict
     }
 
@@ -323,7 +346,7 @@ impl Liveness {
 
     /// Whether the next deadline was slept through.
     fn is_overdue(&self, now: Instant) -> bool {
-        now.since(self.poll_timeout().0) > LATE + Duration::from_millis(self.queue_shrunk_ms.into())
+        now.since(self.poll_timeout().0) > LATE + Duration::from_millis(self.queue.shrunk_ms.into())
     }
 
     /// The last sign of life, or the wake-up that grants a new bound.

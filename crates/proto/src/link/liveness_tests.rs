@@ -47,9 +47,10 @@ fn a_silent_peer_is_dead_three_seconds_after_the_first_unanswered_send() {
     assert_eq!(run_silent(liveness), (vec![2_250, 3_250, 4_250], 5_000));
 }
 
-/// What is queued may become less while a peer says nothing: its system takes it, its program stands still.
+/// What is queued becomes less while a peer says nothing: its system takes it, and its program stands still, or has the
+/// ping still before it, which left behind all that was queued then.
 #[test]
-fn a_queue_that_shrinks_moves_the_bound_and_is_no_sleep() {
+fn a_queue_that_shrinks_shortens_no_bound_before_the_peer_has_spoken_and_is_no_sleep() {
     for left_bytes in [0, 8_000, 24_000] {
         let mut liveness = client();
         liveness.handle_sent_awaiting(at(0));
@@ -58,12 +59,32 @@ fn a_queue_that_shrinks_moves_the_bound_and_is_no_sleep() {
             liveness.handle_timeout(deadline);
             liveness.handle_ping_sent(1, deadline);
         }
-        let (deadline, _) = liveness.poll_timeout();
-        assert_eq!(deadline, at(6_000), "a second, and five for what is queued");
         liveness.handle_line(left_bytes, Some(8_000));
+        let (deadline, _) = liveness.poll_timeout();
+        assert_eq!(deadline, at(6_000), "a second, and five for what was queued when it was asked");
+        assert_eq!(liveness.bound_in_force(), Duration::from_secs(6));
         let verdict = liveness.handle_timeout(deadline);
         assert!(matches!(verdict, Verdict::Dead { woke: false, .. }), "{left_bytes} bytes are left: {verdict:?}");
+        liveness.handle_inbound(deadline);
+        let left = Duration::from_secs(1) + Duration::from_millis(left_bytes / 8);
+        assert_eq!(liveness.active_bound(), left.max(ACTIVE_BOUND));
     }
+}
+
+#[test]
+fn a_rate_that_is_measured_late_moves_the_bound_at_once_and_is_no_sleep() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(0));
+    liveness.handle_line(40_000, None);
+    while let (deadline, Beat::Ping) = liveness.poll_timeout() {
+        liveness.handle_timeout(deadline);
+        liveness.handle_ping_sent(1, deadline);
+    }
+    assert_eq!(liveness.poll_timeout().0, at(6_000), "at 8 kB/s, as long as nothing is known");
+    liveness.handle_line(40_000, Some(1_000_000));
+    assert_eq!(liveness.poll_timeout().0, at(3_000));
+    let verdict = liveness.handle_timeout(at(5_000));
+    assert!(matches!(verdict, Verdict::Dead { woke: false, .. }), "{verdict:?}");
 }
 
 #[test]
