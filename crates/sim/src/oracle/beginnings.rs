@@ -31,6 +31,8 @@ impl Beginnings {
                         self.unsure.insert(device);
                     }
                 }
+                // Perhaps is not enough to be owed more.
+                Change::Diverged { .. } if perhaps => {}
                 Change::Diverged { common, .. } => {
                     if let Some(position) = self.positions.get_mut(&device) {
                         *position = (*position).min(*common);

@@ -33,7 +33,7 @@ pub enum Observed {
         /// What changed.
         changes: Vec<Change>,
     },
-    /// A process died over a batch of changes: it is in the profile as a whole, or not at all.
+    /// A process died over a batch of changes, or its disk failed: it is in the profile as a whole, or not at all.
     AppliedPerhaps {
         /// The device.
         device: usize,

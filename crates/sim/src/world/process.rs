@@ -369,7 +369,11 @@ impl World {
                 self.see(Observed::Applied { device, changes });
                 self.later(after, Task::Applied { device, process });
             }
-            Ok(Err(ApplyError::Profile(error))) if !error.is_passing() => self.device_failed(device, &error),
+            Ok(Err(ApplyError::Profile(error))) if !error.is_passing() => {
+                // After a failed sync nobody knows.
+                self.see(Observed::AppliedPerhaps { device, changes });
+                self.device_failed(device, &error);
+            }
             Ok(Err(ApplyError::Profile(_))) => {
                 running.storing = Some(changes);
                 running.store_at = Some(clock + RETRY);
