@@ -49,8 +49,8 @@ impl Beginnings {
         }
     }
 
-    /// The profile is as it once was.
+    /// The profile is as it once was: where it began then is not known, until it is told anew.
     pub(super) fn put_back(&mut self, device: usize) {
-        self.unsure.insert(device);
+        self.positions.remove(&device);
     }
 }
