@@ -10,6 +10,7 @@ mod line;
 mod logging;
 mod options;
 mod output;
+mod relay;
 mod send;
 mod serve;
 mod settings;

@@ -65,6 +65,21 @@ pub struct WeatherPlan {
     pub server_version: VersionPlan,
 }
 
+impl WeatherPlan {
+    /// A good line and quick disks.
+    pub const FAIR: WeatherPlan = WeatherPlan {
+        latency: (Duration::from_millis(1), Duration::from_millis(5)),
+        bytes_per_second: None,
+        socket_bytes: 64 * 1024,
+        piece_bytes_max: usize::MAX,
+        device_sync_max: Duration::from_millis(2),
+        server_sync_max: Duration::from_millis(2),
+        window_bytes: 64 * 1024,
+        ring_bytes_max: 1024 * 1024,
+        server_version: VersionPlan::Ours,
+    };
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {

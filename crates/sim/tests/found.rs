@@ -4,19 +4,6 @@ use steadfast_proto::time::Duration;
 use steadfast_sim::plan::{Act, DevicePlan, Fault, Machine, Plan, Step, VersionPlan, WeatherPlan, What};
 use steadfast_sim::run::run;
 
-/// A good line and quick disks.
-const FAIR: WeatherPlan = WeatherPlan {
-    latency: (Duration::from_millis(1), Duration::from_millis(5)),
-    bytes_per_second: None,
-    socket_bytes: 64 * 1024,
-    piece_bytes_max: usize::MAX,
-    device_sync_max: Duration::from_millis(2),
-    server_sync_max: Duration::from_millis(2),
-    window_bytes: 64 * 1024,
-    ring_bytes_max: 1024 * 1024,
-    server_version: VersionPlan::Ours,
-};
-
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -37,7 +24,7 @@ fn send(count: usize) -> Act {
 fn keeps_all_promises(accounts: &[usize], steps: &[Step]) {
     for seed in 0..20 {
         let devices = accounts.iter().map(|&account| DevicePlan { account, version: VersionPlan::Ours });
-        let plan = Plan { seed, devices: devices.collect(), weather: FAIR, steps: steps.to_vec() };
+        let plan = Plan { seed, devices: devices.collect(), weather: WeatherPlan::FAIR, steps: steps.to_vec() };
         let outcome = run(&plan);
         assert_eq!(outcome.broken, None, "seed {seed}");
         assert!(outcome.accepted > 0, "nothing was accepted");

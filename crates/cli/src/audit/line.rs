@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::random::Random;
+use crate::relay::{read, write_all};
 
 const READ_BYTES: usize = 16 * 1024;
 /// A cut comes behind fewer bytes than this, counted from its moment on.
@@ -258,26 +259,4 @@ async fn pass(gate: &watch::Sender<Gate>, bytes: usize) -> usize {
         true
     });
     allowed
-}
-
-async fn read(from: &OwnedReadHalf, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        from.readable().await?;
-        match from.try_read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return read,
-        }
-    }
-}
-
-async fn write_all(to: &OwnedWriteHalf, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        to.writable().await?;
-        match to.try_write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::relay::{read, write_all};
+
 const READ_BYTES: usize = 16 * 1024;
 
 /// See the module's documentation. Its connections go when it is dropped.
@@ -116,26 +118,4 @@ async fn carry_one_way(from: OwnedReadHalf, to: OwnedWriteHalf, is_cut: impl Fn(
         to.forget();
     }
     ended
-}
-
-async fn read(from: &OwnedReadHalf, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        from.readable().await?;
-        match from.try_read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return read,
-        }
-    }
-}
-
-async fn write_all(to: &OwnedWriteHalf, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        to.writable().await?;
-        match to.try_write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

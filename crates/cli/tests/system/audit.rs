@@ -66,7 +66,8 @@ fn an_audit_of_a_server_that_is_killed_again_and_again_finds_that_all_is_well() 
     for name in ["lost", "doubled", "reordered", "phantom", "refused", "unsettled", "unproved", "rewinds"] {
         assert_eq!(number(&report, name), 0, "{name}");
     }
-    assert!(number(&report, "cuts") > 3, "the lines were cut, too");
+    // How often depends on the ways to cut that were drawn: a line that stalls takes seconds, and a kill cuts, too.
+    assert!(number(&report, "cuts") > 0, "the lines were cut, too");
     let delay = |share: &str| report["delay_ms"][share].as_u64().expect("milliseconds");
     assert!(0 < delay("p50") && delay("p50") <= delay("p99") && delay("p99") <= delay("max"));
     assert!(ended.said("900 messages accepted; each is on the disk of each of the 3 clients exactly once"));

@@ -114,11 +114,6 @@ impl Pipe {
         self.bytes_per_second.map_or(usize::MAX, |_| SEGMENT_BYTES)
     }
 
-    /// Whether nothing can arrive any more.
-    pub fn is_dead(&self) -> bool {
-        self.dead
-    }
-
     /// Bytes that left.
     pub fn carried(&self) -> u64 {
         self.carried

@@ -124,11 +124,6 @@ impl Server {
         self.running.as_ref().map_or(0, |running| running.queue.len())
     }
 
-    /// (room, chunk) pairs that wait for the index.
-    pub fn unfolded(&self) -> usize {
-        self.running.as_ref().map_or(0, |running| running.store.unfolded_entries())
-    }
-
     fn conn_of(&self, reader: ReaderId) -> Option<u64> {
         self.conns.iter().find(|(_, conn)| conn.core.reader() == Some(reader)).map(|(&line, _)| line)
     }

@@ -2,11 +2,11 @@
 
 use steadfast_proto::session::{Cause, Session, State};
 use steadfast_proto::time::Duration;
+use steadfast_sim::plan::WeatherPlan;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::FAIR;
 
 const SOON: Duration = Duration::from_secs(2);
 /// The active bound, and what reading the outbox and the line itself take here.
@@ -18,7 +18,7 @@ fn is_online(world: &World, client: usize) -> bool {
 
 /// A client in a room on a good line, and the operation that entered it.
 fn one_in_a_room(seed: u64) -> (World, usize, steadfast_proto::ids::OperationId) {
-    let mut world = World::new(seed, FAIR);
+    let mut world = World::new(seed, WeatherPlan::FAIR);
     let client = world.add_client("ann");
     let lobby = world.enter(client, "lobby");
     come_to_rest(&mut world);
@@ -96,7 +96,7 @@ fn a_hint_that_the_network_is_back_which_comes_too_early_costs_no_long_pause() {
 
 #[test]
 fn clients_that_come_back_all_at_once_and_have_missed_nothing_cost_the_store_no_read() {
-    let mut world = World::new(3, FAIR);
+    let mut world = World::new(3, WeatherPlan::FAIR);
     for number in 0..30 {
         let client = world.add_client(&format!("client{number}"));
         world.enter(client, ["lobby", "den", "attic"][number % 3]);

@@ -1,11 +1,11 @@
 //! What one reader leaves unacknowledged holds up neither other readers, in any room, nor what it sends itself.
 
 use steadfast_proto::time::Duration;
+use steadfast_sim::plan::WeatherPlan;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::FAIR;
 
 const ROUNDS: usize = 30;
 /// So much a round fills a window of 64 KiB in the ninth.
@@ -16,7 +16,7 @@ const PACE: Duration = Duration::from_millis(100);
 #[test]
 fn one_who_never_acknowledges_one_rooms_messages_holds_up_nobody_in_any_room_and_not_its_own_sends() {
     for_each_seed(0..25, |seed| {
-        let mut world = World::new(seed, FAIR);
+        let mut world = World::new(seed, WeatherPlan::FAIR);
         let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| world.add_client(name));
         // Bob is in both rooms; cy in the second alone.
         let loud = [ann, bob].map(|client| world.enter(client, "loud"));

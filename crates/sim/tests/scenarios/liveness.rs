@@ -7,7 +7,6 @@ use steadfast_sim::plan::WeatherPlan;
 use crate::oracle::{check_operations, check_streams, come_to_rest};
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::FAIR;
 
 /// The default active bound, and what reading the outbox takes here.
 const ACTIVE_BOUND: Duration = Duration::from_secs(3);
@@ -15,7 +14,7 @@ const OUTBOX_READ: Duration = Duration::from_millis(3);
 
 /// A client that has been idle for a while on a good line, perhaps on a resumed link.
 fn idle_client(seed: u64) -> (World, usize) {
-    let mut world = World::new(seed, WeatherPlan { piece_bytes_max: 20, ..FAIR });
+    let mut world = World::new(seed, WeatherPlan { piece_bytes_max: 20, ..WeatherPlan::FAIR });
     let client = world.add_client("ann");
     world.enter(client, "lobby");
     come_to_rest(&mut world);
@@ -69,7 +68,8 @@ fn a_silent_cut_is_noticed_three_seconds_after_something_was_asked() {
 #[test]
 fn a_line_whose_latency_swings_between_50_and_350_ms_is_never_given_up() {
     for_each_seed(0..70, |seed| {
-        let weather = WeatherPlan { latency: (Duration::from_millis(50), Duration::from_millis(350)), ..FAIR };
+        let weather =
+            WeatherPlan { latency: (Duration::from_millis(50), Duration::from_millis(350)), ..WeatherPlan::FAIR };
         let mut world = World::new(seed, weather);
         let clients = [world.add_client("ann"), world.add_client("bob")];
         let lobbies = clients.map(|client| world.enter(client, "lobby"));
@@ -89,8 +89,11 @@ fn a_line_whose_latency_swings_between_50_and_350_ms_is_never_given_up() {
 #[test]
 fn disks_that_stall_for_ten_seconds_on_both_sides_cost_no_link() {
     for_each_seed(0..70, |seed| {
-        let weather =
-            WeatherPlan { device_sync_max: Duration::from_secs(10), server_sync_max: Duration::from_secs(10), ..FAIR };
+        let weather = WeatherPlan {
+            device_sync_max: Duration::from_secs(10),
+            server_sync_max: Duration::from_secs(10),
+            ..WeatherPlan::FAIR
+        };
         let mut world = World::new(seed, weather);
         let clients = [world.add_client("ann"), world.add_client("bob")];
         let lobbies = clients.map(|client| world.enter(client, "lobby"));

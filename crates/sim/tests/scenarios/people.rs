@@ -12,7 +12,7 @@ use steadfast_store::profile::{NewBody, Target};
 use crate::oracle::{come_to_rest, positions_of};
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::{FAIR, any_weather};
+use crate::weather::any_weather;
 
 /// A tick of the server, and the line twice.
 const SOON: Duration = Duration::from_millis(110);
@@ -25,7 +25,7 @@ const CY: usize = 2;
 
 /// Three in a room on good lines, the first of whom watches it.
 fn watched(seed: u64) -> (World, RoomId, [OperationId; 3]) {
-    let (mut world, room, entered) = three_in_a_room(seed, FAIR);
+    let (mut world, room, entered) = three_in_a_room(seed, WeatherPlan::FAIR);
     watch(&mut world, ANN, &[room]);
     world.run_for(SOON);
     (world, room, entered)
@@ -222,7 +222,7 @@ fn who_leaves_is_seen_no_more_and_sees_no_more() {
 
 #[test]
 fn members_and_public_rooms_are_told_to_whom_may_know_and_other_rooms_are_as_if_they_were_not() {
-    let (mut world, lobby, _) = three_in_a_room(1, FAIR);
+    let (mut world, lobby, _) = three_in_a_room(1, WeatherPlan::FAIR);
     let den = world.append(ANN, NewBody::CreatePrivate { name: "den".to_owned() });
     world.enter(CY, "Zoo");
     world.enter(CY, "attic");
@@ -266,7 +266,7 @@ fn ask(world: &mut World, client: usize, request: Request) -> Result<Reply, Requ
 
 #[test]
 fn a_server_that_is_too_old_is_asked_nothing_and_the_asker_is_told_so() {
-    let mut world = World::new(1, FAIR);
+    let mut world = World::new(1, WeatherPlan::FAIR);
     world.sim.weather.server_version = VersionPlan::Older;
     let (ann, bob) = (world.add_client("ann"), world.add_client("bob"));
     let rooms = [world.enter(ann, "lobby"), world.enter(bob, "lobby")].map(|entered| RoomId(entered.0));
@@ -322,7 +322,7 @@ fn after_a_server_was_restored_what_was_watched_is_watched() {
 #[test]
 fn who_goes_on_as_a_new_device_knows_of_nobody_between_its_lines() {
     for_each_seed(0..25, |seed| {
-        let (mut world, room, entered) = three_in_a_room(seed, FAIR);
+        let (mut world, room, entered) = three_in_a_room(seed, WeatherPlan::FAIR);
         let copy = world.copy_profile(BOB);
         world.send_entered(BOB, entered[BOB], 20);
         come_to_rest(&mut world);

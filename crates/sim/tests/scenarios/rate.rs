@@ -7,7 +7,6 @@ use steadfast_sim::plan::WeatherPlan;
 use crate::oracle::{check_operations, check_streams, come_to_rest};
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::FAIR;
 
 /// 64 kbit/s.
 const BYTES_PER_SECOND: u64 = 8_000;
@@ -19,7 +18,7 @@ const SLOW: WeatherPlan = WeatherPlan {
     // What a packet holds.
     piece_bytes_max: 1_400,
     window_bytes: 256 * 1024,
-    ..FAIR
+    ..WeatherPlan::FAIR
 };
 /// A glance at the line, so often.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -40,7 +39,7 @@ fn status(world: &World, client: usize) -> Status {
 
 /// Ann is back on a slow line after bob, who has a good one, wrote 2 MB; and she wrote as much.
 fn two_backlogs(seed: u64) -> (World, usize) {
-    let mut world = World::new(seed, WeatherPlan { window_bytes: SLOW.window_bytes, ..FAIR });
+    let mut world = World::new(seed, WeatherPlan { window_bytes: SLOW.window_bytes, ..WeatherPlan::FAIR });
     let [ann, bob] = ["ann", "bob"].map(|name| world.add_client(name));
     let lobbies = [ann, bob].map(|client| world.enter(client, "lobby"));
     come_to_rest(&mut world);

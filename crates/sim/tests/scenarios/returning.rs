@@ -3,11 +3,11 @@
 use steadfast_proto::session::{Cause, Session, State, Status};
 use steadfast_proto::time::Duration;
 use steadfast_proto::wire::ByeReason;
+use steadfast_sim::plan::WeatherPlan;
 
 use crate::oracle::{check_operations, check_streams, come_to_rest};
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::FAIR;
 
 const SOON: Duration = Duration::from_secs(2);
 
@@ -21,7 +21,7 @@ fn is_online(world: &World, client: usize) -> bool {
 
 /// Two members of one room on a good line.
 fn two_in_a_room(seed: u64) -> (World, [usize; 2]) {
-    let mut world = World::new(seed, FAIR);
+    let mut world = World::new(seed, WeatherPlan::FAIR);
     let clients = [world.add_client("ann"), world.add_client("bob")];
     for client in clients {
         world.enter(client, "lobby");

@@ -1,11 +1,11 @@
 //! Clients that lose their server in one moment come back over the time that it asked for.
 
 use steadfast_proto::time::Duration;
+use steadfast_sim::plan::WeatherPlan;
 use steadfast_sim::world::device::Device;
 
 use crate::scene::World;
 use crate::seeds::for_each_seed;
-use crate::weather::FAIR;
 
 const CLIENTS: usize = 200;
 /// A line that held for ten seconds starts with no backoff.
@@ -16,7 +16,7 @@ const NOTICED: Duration = Duration::from_millis(15_010);
 /// How long after its loss each client tried for the first time; each was told, when it came, to spread its return.
 fn first_tries(seed: u64, return_spread_ms: u32) -> Vec<Duration> {
     let spread = Duration::from_millis(return_spread_ms.into());
-    let mut world = World::new(seed, FAIR);
+    let mut world = World::new(seed, WeatherPlan::FAIR);
     world.sim.server.return_spread_ms = return_spread_ms;
     for number in 0..CLIENTS {
         world.add_client(&format!("client{number}"));
