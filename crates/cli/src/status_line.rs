@@ -96,7 +96,7 @@ async fn tell_status(mut status: StatusWatch, name: String, hears_keys: bool) {
     }
 }
 
-/// What concerns the person: refused, moved aside, gone on as a new device.
+/// What concerns the person: refused, moved aside, set back.
 async fn tell_notices(mut notices: Notices) {
     while let Ok(new) = notices.next().await {
         output::tell_all(new.into_iter().map(|notice| notice.text).collect()).await;

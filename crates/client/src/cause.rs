@@ -112,8 +112,8 @@ kinds! {
     AnotherServer = "another_server",
     /// The user, or the program, stopped the line.
     StoppedByUser = "stopped_by_user",
-    /// This profile goes on as a new device.
-    NewDevice = "new_device",
+    /// This profile was set back: what waits has new numbers, and goes out on a new line.
+    Renumbered = "renumbered",
     /// The connection ended in good order, but without a goodbye.
     ClosedByPeer = "closed_by_peer",
     /// The server said goodbye without a reason that this version knows.
@@ -168,7 +168,7 @@ mod tests {
             session::Cause::Draining { retry_after_ms: 1_000 },
             session::Cause::from_bye(ByeReason::Hole, 0),
             session::Cause::CredentialsRefused,
-            session::Cause::NewDevice,
+            session::Cause::Renumbered,
         ];
         for cause in &causes {
             let told = Cause::of(cause);

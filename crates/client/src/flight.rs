@@ -76,7 +76,7 @@ impl Flight {
 
     /// Whether the line was lost although nobody wanted that and the program went on.
     pub fn is_drop(&self) -> bool {
-        let wanted = [CauseKind::StoppedByUser, CauseKind::NewDevice, CauseKind::ProcessEnded];
+        let wanted = [CauseKind::StoppedByUser, CauseKind::Renumbered, CauseKind::ProcessEnded];
         self.loss.as_ref().is_some_and(|loss| !wanted.contains(&loss.cause.kind()))
     }
 

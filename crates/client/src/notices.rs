@@ -1,4 +1,4 @@
-//! What a person should hear of: refused, moved aside, gone on as a new device.
+//! What a person should hear of: refused, moved aside, set back.
 
 use bytes::Bytes;
 use steadfast_proto::ids::{OperationId, RoomId};
@@ -39,9 +39,10 @@ pub enum NoticeKind {
         /// So many messages.
         messages: u64,
     },
-    /// This profile was set back to an earlier state (restored, copied) and goes on as a new device.
-    NewDevice {
-        /// Operations that wait, and were numbered anew.
+    /// This profile was set back to an earlier state (restored, copied). What was sent since came again, and is not
+    /// sent twice.
+    SetBack {
+        /// Operations that still wait, and were numbered anew.
         waiting: u64,
     },
 }
@@ -51,7 +52,7 @@ impl Notice {
         let kind = match notice.kind {
             store::NoticeKind::Refused { operation } => NoticeKind::Refused { operation },
             store::NoticeKind::MovedAside { messages } => NoticeKind::MovedAside { messages },
-            store::NoticeKind::NewDevice { waiting } => NoticeKind::NewDevice { waiting },
+            store::NoticeKind::SetBack { waiting } => NoticeKind::SetBack { waiting },
         };
         Self { number: notice.number, at_ms: notice.at_ms, kind, text: notice.text }
     }

@@ -20,6 +20,7 @@ fn session() -> Session {
         place: None,
         told: None,
         confirmed_through: 0,
+        recounts: false,
         rooms: Vec::new(),
         terms: Vec::new(),
     };

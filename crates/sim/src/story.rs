@@ -163,7 +163,6 @@ fn seen_words(observed: &Observed) -> Option<String> {
         Observed::LetGo { device, .. } => format!("the server let device {device}'s line go"),
         Observed::Online { device } => format!("device {device} is online and has all"),
         Observed::Contradiction { whose, text } => format!("{whose}: {text}"),
-        Observed::NewDevice { device, .. } => format!("device {device} goes on as a new device"),
     })
 }
 

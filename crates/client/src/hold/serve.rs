@@ -6,7 +6,7 @@ use steadfast_net::tcp::{self, unacknowledged_bytes};
 use steadfast_proto::session::{self, Cause, Event, Request, State};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{Op, RequestError};
-use steadfast_store::profile::{ApplyError, ProfileError, Want, renewed};
+use steadfast_store::profile::{ApplyError, ProfileError, Want};
 
 use super::{Applied, Asker, CLOSE, Connected, Holding, STORE_RETRY, connect, text_of_answer};
 use crate::driving::Command;
@@ -34,10 +34,6 @@ impl Holding<'_> {
                 self.answer(number, result.map(Answered::from));
             }
             Event::Recorded(flight) => self.keep_flight(&flight),
-            Event::NeedDevice => {
-                let (device, secret) = renewed(self.session.identity());
-                self.session.handle_new_device(device, secret);
-            }
         }
     }
 

@@ -82,6 +82,7 @@ mod tests {
             place,
             told: None,
             confirmed_through: 0,
+            recounts: false,
             rooms: vec![],
             terms: vec![],
         });

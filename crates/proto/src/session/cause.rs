@@ -61,8 +61,8 @@ pub enum Cause {
     AnotherServer,
     /// The user, or the program, stopped the link.
     StoppedByUser,
-    /// This profile goes on as a new device, which introduces itself on a link of its own.
-    NewDevice,
+    /// This profile was set back: what waits has new numbers, and goes out on a link of its own.
+    Renumbered,
 
     // -- what the peer said, or did not
     /// The connection ended in good order, but without a `Bye`.
@@ -176,7 +176,7 @@ impl Cause {
     /// What follows from it.
     pub fn next_step(&self) -> NextStep {
         match self {
-            Self::WokeFromSleep | Self::NewDevice => NextStep::Now,
+            Self::WokeFromSleep | Self::Renumbered => NextStep::Now,
             Self::Bye { retry_after_ms, .. }
             | Self::Draining { retry_after_ms }
             | Self::Overloaded { retry_after_ms } => match *retry_after_ms {
@@ -235,7 +235,7 @@ impl Cause {
             | Self::ProtocolError(_)
             | Self::AnotherServer
             | Self::StoppedByUser
-            | Self::NewDevice
+            | Self::Renumbered
             | Self::Bye { .. }
             | Self::Draining { .. }
             | Self::Overloaded { .. }
@@ -270,7 +270,7 @@ impl Cause {
             Self::HandshakeTimedOut => "handshake_timed_out",
             Self::AnotherServer => "another_server",
             Self::StoppedByUser => "stopped_by_user",
-            Self::NewDevice => "new_device",
+            Self::Renumbered => "renumbered",
             Self::ClosedByPeer => "closed_by_peer",
             Self::Bye { reason, .. } => reason.name(),
             Self::Draining { .. } => "draining",
@@ -349,7 +349,7 @@ impl fmt::Display for Cause {
             Self::HandshakeTimedOut => "the handshake took too long",
             Self::AnotherServer => "this is another server than the one this profile belongs to",
             Self::StoppedByUser => "stopped by the user",
-            Self::NewDevice => "this profile goes on as a new device",
+            Self::Renumbered => "what waits has new numbers, and goes out on a new connection",
             Self::ClosedByPeer => "the other side closed the connection",
             Self::Bye { reason, .. } => reason.words(),
             Self::Draining { retry_after_ms } => return come_back(f, "the server is shutting down", *retry_after_ms),
@@ -513,7 +513,7 @@ mod tests {
             Cause::HandshakeTimedOut,
             Cause::AnotherServer,
             Cause::StoppedByUser,
-            Cause::NewDevice,
+            Cause::Renumbered,
             Cause::ClosedByPeer,
         ];
         all.extend((0..).map_while(|n| ByeReason::try_from(n).ok()).map(|reason| Cause::from_bye(reason, 0)));

@@ -1,6 +1,6 @@
 //! What a session wants its profile to store, in order, in one transaction.
 
-use crate::ids::{AccountId, DeviceId, LogId, OperationId, RoomId, Term};
+use crate::ids::{AccountId, LogId, OperationId, RoomId, Term};
 use crate::wire;
 
 /// One step of a profile's history. Changes are applied in the order the session gave them; those of one batch in
@@ -37,26 +37,21 @@ pub enum Change {
     /// A page of history; may overlap with what is stored.
     Page(wire::HistoryPage),
     /// The server's history parted from ours after `common`; the place goes back to it, if it is beyond. What waits
-    /// behind `last_sequence` may stand in that history all the same, if this profile was put back, too: it is
-    /// numbered with a hole, so that the server takes none of it before a `Renumbered`.
+    /// behind `last_sequence` may stand in that history all the same, if this profile was put back, too: it has no
+    /// number before a `Renumbered`, and must not go out.
     Diverged {
         /// The highest position that both histories share.
         common: u64,
         /// The last sequence of this device that the server's history holds.
         last_sequence: u64,
     },
-    /// Behind a `Diverged`, once all that the other history has came: what still waits behind this sequence is numbered
-    /// from there on.
+    /// All that the server's history has came: what still waits is numbered from behind this sequence on.
     Renumbered {
         /// The last sequence of this device that the server's history holds.
         kept_through: u64,
-    },
-    /// This profile was rolled back: it goes on as a new device, its outbox renumbered from 1.
-    NewDevice {
-        /// The device to be.
-        device_id: DeviceId,
-        /// Its secret.
-        secret: [u8; 32],
+        /// This profile was set back: numbers up to that sequence are of what it did before, and none of what waits
+        /// keeps one. Else those keep them, and the server says what became of them.
+        set_back: bool,
     },
 }
 

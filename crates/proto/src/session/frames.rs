@@ -1,9 +1,9 @@
 //! What each kind of frame means to a session.
 
 use super::cause::ProtocolFault;
-use super::{Cause, Change, Event, Line, Reply, Request, Rollback, Session};
+use super::{Cause, Change, Event, Line, Recount, Reply, Request, Session};
 use crate::time::{Duration, Instant};
-use crate::wire::{Entry, HistoryPage, Welcome, frame::Kind};
+use crate::wire::{Entry, HistoryPage, Settled, Welcome, frame::Kind};
 
 /// What a store can hold, and count on from, of positions and room sequences.
 const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
@@ -20,7 +20,7 @@ impl Session {
                 // What was asked of it before it knew where to begin was dropped.
                 self.requests.handle_link();
                 self.people.handle_diverged();
-                self.recount(diverged.last_sequence);
+                self.recount(diverged.last_sequence, false);
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
                 up.check_stream(&kind, &self.known)?;
@@ -46,7 +46,7 @@ impl Session {
                 self.outbox.handle_hold(&hold, now);
                 self.events.push_back(Event::StatusChanged);
             }
-            Kind::Settled(settled) => self.handle_settled(settled.sequence)?,
+            Kind::Settled(settled) => self.handle_settled(&settled)?,
             Kind::HistoryPage(page) => self.handle_page(page),
             Kind::Failed(failed) => {
                 if self.requests.handle_answer(failed.number).is_some() {
@@ -81,10 +81,9 @@ impl Session {
         let told = Some(self.known.told.map_or(0, |told| told.position));
         up.handle_welcome(welcome, &mut self.known, &mut self.intake)?;
         self.people.handle_welcome(told.filter(|_| term != Some(welcome.term)));
-        // What we hold for answered the server never had: the numbers have a hole since histories parted, and the
-        // process that was to close it did not get to that.
-        if welcome.last_sequence < self.outbox.confirmed_through() {
-            self.recount(welcome.last_sequence);
+        match self.recount {
+            Recount::Wanted | Recount::Syncing { .. } => self.recount(welcome.last_sequence, false),
+            Recount::No | Recount::Renumbering => {}
         }
         self.fail_unsupported();
         let spread = Duration::from_millis(welcome.return_spread_ms.into());
@@ -119,34 +118,35 @@ impl Session {
     }
 
     /// Nothing more is sent before all has come that the server has, and what is left is numbered anew.
-    fn recount(&mut self, kept_through: u64) {
+    pub(super) fn recount(&mut self, kept_through: u64, by_us: bool) {
         if let Line::Up(up) = &mut self.line {
             up.listens_only = true;
         }
-        match self.rollback {
-            Rollback::No => {
-                let sync = self.requests.ask(Request::Sync);
-                self.rollback = Rollback::Recounting { sync, kept_through };
+        self.recount = match self.recount {
+            Recount::Syncing { sync, set_back, .. } => {
+                Recount::Syncing { sync, kept_through, set_back: set_back || by_us }
             }
-            Rollback::Recounting { sync, .. } => self.rollback = Rollback::Recounting { sync, kept_through },
-            // Numbered anew is what waits in any case.
-            Rollback::Syncing(_) | Rollback::Renewing | Rollback::Renumbering => {}
-        }
+            // The numbers that are being stored may be those of before.
+            Recount::No | Recount::Wanted | Recount::Renumbering => {
+                Recount::Syncing { sync: self.requests.ask(Request::Sync), kept_through, set_back: by_us }
+            }
+        };
     }
 
     /// The server has another history of this device's operations than we have: unless the answer is simply known
-    /// already, this profile was rolled back.
-    fn handle_settled(&mut self, sequence: u64) -> Result<(), Cause> {
-        if sequence <= self.outbox.confirmed_through() {
+    /// already, this profile was set back.
+    fn handle_settled(&mut self, settled: &Settled) -> Result<(), Cause> {
+        let Line::Up(up) = &mut self.line else { return Ok(()) };
+        if up.settled {
+            // What was under way behind it is answered in the same way.
+            return Ok(());
+        }
+        if settled.sequence <= self.outbox.confirmed_through() {
             // Known by now, from an entry that overtook the answer; this link takes no more operations all the same.
             return Err(Cause::ProtocolError(ProtocolFault::Rule("an outcome that was known is settled anew")));
         }
-        if let Line::Up(up) = &mut self.line {
-            up.listens_only = true;
-        }
-        if self.rollback == Rollback::No {
-            self.rollback = Rollback::Syncing(self.requests.ask(Request::Sync));
-        }
+        up.settled = true;
+        self.recount(settled.last_sequence, true);
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn push(&mut self, change: Change) {
-        self.mark.resets |= matches!(change, Change::Diverged { .. } | Change::NewDevice { .. });
+        self.mark.resets |= matches!(change, Change::Diverged { .. });
         self.mark.renumbers |= matches!(change, Change::Renumbered { .. });
         self.gathering.push(change);
     }

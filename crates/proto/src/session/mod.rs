@@ -74,9 +74,6 @@ pub enum Event {
     },
     /// The flight recorder has this of a link now; it replaces what it said of the same link before.
     Recorded(Box<Flight>),
-    /// Give the device id and secret that follow on those of now, the same for all copies of this profile; answer with
-    /// `handle_new_device`.
-    NeedDevice,
 }
 
 /// What a session's next deadline is for.
@@ -116,22 +113,23 @@ enum Login {
     Asked,
 }
 
-/// How far a profile that was rolled back has got on its way to a new identity; goes on over links.
+/// How far what waits has got on its way to new numbers, since the server or this profile was set back; goes on over
+/// links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rollback {
-    /// It was not.
+enum Recount {
+    /// Its numbers are good.
     No,
-    /// This Sync runs it up to the head: operations whose ids come back are not sent again.
-    Syncing(u32),
-    /// The new identity is being drawn and stored.
-    Renewing,
-    /// Histories parted. This Sync runs it up to the head, so that what the other history has of the outbox is not
-    /// sent again; then the rest is numbered from behind `kept_through`.
-    Recounting {
+    /// An earlier process did not get to it.
+    Wanted,
+    /// This Sync runs the profile up to the head, so that what the server has of the outbox is not sent again; then the
+    /// rest is numbered from behind `kept_through`.
+    Syncing {
         /// The Sync's number.
         sync: u32,
         /// The last sequence that the server has.
         kept_through: u64,
+        /// It is this profile that was set back.
+        set_back: bool,
     },
     /// The new numbers are being stored.
     Renumbering,
@@ -158,7 +156,7 @@ pub struct Session {
     asked_over: Option<Cause>,
     /// Links of this process, counted.
     links: u64,
-    rollback: Rollback,
+    recount: Recount,
     /// What the last link still has to say.
     farewell: Vec<u8>,
     events: VecDeque<Event>,
@@ -172,6 +170,7 @@ impl Session {
             Begin::Stopped => (Line::Stopped, Login::Wanted, Some(Cause::StoppedByUser)),
             Begin::AskLogin => (Line::Asking, Login::Asked, None),
         };
+        let recount = if resume.recounts { Recount::Wanted } else { Recount::No };
         let mut session = Self {
             outbox: Outbox::new(resume.confirmed_through),
             reconnect: Reconnect::new(settings.schedule, settings.jitter_seed),
@@ -188,7 +187,7 @@ impl Session {
             cause,
             asked_over: None,
             links: 0,
-            rollback: Rollback::No,
+            recount,
             farewell: Vec::new(),
             events: VecDeque::new(),
         };
@@ -281,7 +280,7 @@ impl Session {
         self.requests.handle_link();
         let jitter = self.reconnect.jitter().permille();
         let mut up = Up::new(self.links, &self.settings, jitter, now);
-        up.listens_only = self.rollback != Rollback::No;
+        up.listens_only = self.recount != Recount::No;
         self.line = Line::Up(Box::new(up));
         self.recorder.handle_opened(self.links, now);
         if self.login == Login::Asked {

@@ -36,6 +36,8 @@ pub struct Resume {
     pub told: Option<Place>,
     /// Its outcomes up to this sequence are stored.
     pub confirmed_through: u64,
+    /// What waits has no numbers since histories parted: it gets them once all has come that the server has.
+    pub recounts: bool,
     /// The rooms that the account is a member of, with the last stored room sequence; `None` while it is
     /// not known where its next entry stands, which is so
     /// after histories parted before this device's first contact.

@@ -4,8 +4,7 @@ use super::cause::ProtocolFault;
 use super::intake::Intake;
 use super::known::Known;
 use super::up::Phase;
-use super::{Cause, Change, Event, Line, Reply, Resume, Rollback, Session, Stored};
-use crate::ids::DeviceId;
+use super::{Cause, Change, Event, Line, Recount, Reply, Resume, Session, Stored};
 use crate::time::Instant;
 use crate::wire;
 
@@ -22,8 +21,8 @@ impl Session {
         self.settle_flight(now);
     }
 
-    /// The batch that [`poll_store`](Self::poll_store) gave is committed and synced. If it held a `Diverged` or a
-    /// `NewDevice`, `resume` is what the profile says now.
+    /// The batch that [`poll_store`](Self::poll_store) gave is committed and synced. If it held a `Diverged`,
+    /// `resume` is what the profile says now.
     pub fn handle_stored(&mut self, now: Instant, stored: &Stored, resume: Option<Resume>) {
         let Some(mark) = self.intake.handle_stored() else { return };
         match resume {
@@ -40,7 +39,7 @@ impl Session {
         }
         self.acknowledge_unstored();
         if mark.renumbers {
-            self.handle_renumbered(stored.confirmed_through);
+            self.handle_renumbered(now, stored.confirmed_through);
         }
         for number in mark.answered {
             self.handle_done(number);
@@ -58,71 +57,59 @@ impl Session {
         self.line = Line::Stopped;
     }
 
-    /// The identity that a rolled-back profile goes on with.
-    pub fn handle_new_device(&mut self, device_id: DeviceId, secret: [u8; 32]) {
-        self.intake.push(Change::NewDevice { device_id, secret });
-    }
-
     /// What a request brought is stored.
     fn handle_done(&mut self, number: u32) {
-        match self.rollback {
-            Rollback::Syncing(sync) if sync == number => {
-                self.rollback = Rollback::Renewing;
-                self.events.push_back(Event::NeedDevice);
+        match self.recount {
+            Recount::Syncing { sync, kept_through, set_back } if sync == number => {
+                self.recount = Recount::Renumbering;
+                self.intake.push(Change::Renumbered { kept_through, set_back });
             }
-            Rollback::Recounting { sync, kept_through } if sync == number => {
-                self.rollback = Rollback::Renumbering;
-                self.intake.push(Change::Renumbered { kept_through });
-            }
-            Rollback::No
-            | Rollback::Syncing(_)
-            | Rollback::Renewing
-            | Rollback::Recounting { .. }
-            | Rollback::Renumbering => {
+            Recount::No | Recount::Wanted | Recount::Syncing { .. } | Recount::Renumbering => {
                 self.events.push_back(Event::Answered { number, result: Ok(Reply::Done) });
             }
         }
     }
 
     /// What waits has its numbers, and may go.
-    fn handle_renumbered(&mut self, confirmed_through: u64) {
+    fn handle_renumbered(&mut self, now: Instant, confirmed_through: u64) {
         self.outbox.handle_reset(confirmed_through);
-        if self.rollback == Rollback::Renumbering {
-            self.rollback = Rollback::No;
-            if let Line::Up(up) = &mut self.line {
-                up.listens_only = false;
-            }
+        if self.recount != Recount::Renumbering {
+            return;
+        }
+        self.recount = Recount::No;
+        let Line::Up(up) = &mut self.line else { return };
+        match up.last_sequence {
+            Some(_) | None if up.settled => self.leave(now, &Cause::Renumbered),
+            // The numbers are of a link before, and the server was set back since.
+            Some(last_sequence) if last_sequence < confirmed_through => self.recount(last_sequence, false),
+            Some(_) | None => up.listens_only = false,
         }
     }
 
     fn handle_reset(&mut self, now: Instant, resume: Resume) {
+        let account = self.known.account;
         let confirmed_through = resume.confirmed_through;
-        let new_device = resume.identity.device_id != self.known.identity.device_id;
-        if new_device {
-            // Only who we are changed: entries that came meanwhile are taken in already.
-            self.known.identity = resume.identity;
-            self.rollback = Rollback::No;
-        } else {
-            let account = self.known.account;
-            self.known = Known::new(resume);
-            self.known.account = account;
-        }
+        self.known = Known::new(resume);
+        self.known.account = account;
         self.outbox.handle_reset(confirmed_through);
         match &mut self.line {
-            Line::Up(up) if up.phase == Phase::Fresh => up.listens_only = self.rollback != Rollback::No,
-            Line::Up(up) if up.phase == Phase::GoingBack && !new_device => {
+            Line::Up(up) if up.phase == Phase::Fresh => up.listens_only = self.recount != Recount::No,
+            Line::Up(up) if up.phase == Phase::GoingBack => {
                 up.go_on(self.known.place.map_or(0, |place| place.position), confirmed_through);
             }
-            // What was said on this link was said by who we were; who we are now introduces itself.
-            Line::Up(_) => {
-                self.record_loss(now, if new_device { &Cause::NewDevice } else { &Cause::Superseded });
-                self.people.handle_loss();
-                self.reconnect.handle_replaced();
-                self.events.push_back(Event::Close);
-                self.connect();
-            }
+            // What was said on this link was said by who we were.
+            Line::Up(_) => self.leave(now, &Cause::Superseded),
             Line::Offline { .. } | Line::Connecting | Line::Asking | Line::Stopped => {}
         }
+    }
+
+    /// Leaves the link for another one.
+    fn leave(&mut self, now: Instant, cause: &Cause) {
+        self.record_loss(now, cause);
+        self.people.handle_loss();
+        self.reconnect.handle_replaced();
+        self.events.push_back(Event::Close);
+        self.connect();
     }
 
     /// Frames of the entries lane that say nothing to store are acknowledged, too: they cost credit like any.

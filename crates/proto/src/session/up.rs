@@ -54,7 +54,11 @@ pub(super) struct Up {
     /// The parts of an operation that have not left.
     op_rest: Bytes,
     go_on: Option<wire::Continue>,
-    /// The profile is known to be rolled back: no operation leaves as the device that it was.
+    /// The last operation of this device that the server had when it welcomed us.
+    pub(super) last_sequence: Option<u64>,
+    /// The server decides no operation of this link any more.
+    pub(super) settled: bool,
+    /// What waits is to get other numbers: no operation leaves under those that it has.
     pub(super) listens_only: bool,
 }
 
@@ -75,6 +79,8 @@ impl Up {
             first_flight_bytes: 0,
             op_rest: Bytes::new(),
             go_on: None,
+            last_sequence: None,
+            settled: false,
             listens_only: false,
         }
     }
@@ -188,6 +194,7 @@ impl Up {
             self.first_heads = Some(Vec::new());
         }
         self.phase = Phase::Live;
+        self.last_sequence = Some(welcome.last_sequence);
         self.features = welcome.features & FEATURES;
         self.link.end_handshake();
         intake.push(Change::Welcomed { log_id, term, account, name: welcome.name.clone() });

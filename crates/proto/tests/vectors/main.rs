@@ -361,8 +361,8 @@ fn after(cause: &Cause) -> Option<Cause> {
         Cause::ProtocolError(_) => Cause::HandshakeTimedOut,
         Cause::HandshakeTimedOut => Cause::AnotherServer,
         Cause::AnotherServer => Cause::StoppedByUser,
-        Cause::StoppedByUser => Cause::NewDevice,
-        Cause::NewDevice => Cause::ClosedByPeer,
+        Cause::StoppedByUser => Cause::Renumbered,
+        Cause::Renumbered => Cause::ClosedByPeer,
         Cause::Bye { reason, .. } => match reason {
             PeerReason::Unspecified
             | PeerReason::Stopped

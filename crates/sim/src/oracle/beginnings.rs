@@ -43,8 +43,7 @@ impl Beginnings {
                 | Change::Through { .. }
                 | Change::Outcome(_)
                 | Change::Page(_)
-                | Change::Renumbered { .. }
-                | Change::NewDevice { .. } => {}
+                | Change::Renumbered { .. } => {}
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use steadfast_proto::session::State;
+use steadfast_proto::time::Duration;
 use steadfast_proto::wire::{Entry, entry};
 use steadfast_store::profile::{Profile, ProfileError, RoomInfo, StoredMessage, What};
 
@@ -12,6 +13,8 @@ use super::broken::{Broken, Promise, broken};
 use super::log::{Audience, Log};
 use crate::world::World;
 
+/// How long what came just now may take to be stored.
+const STORING_MAX: Duration = Duration::from_secs(5);
 /// Entries of a room that are read at once.
 const READ_MAX: usize = 1_000_000;
 
@@ -182,11 +185,10 @@ pub(super) fn check_rest(world: &World) -> Result<(), Broken> {
     for (number, device) in world.devices.iter().enumerate() {
         let Some(process) = &device.process else { continue };
         let status = process.session.status();
-        if status.state == State::Online && status.storing_since.is_some() {
-            return broken(
-                Promise::NeverEnds,
-                format!("device {number} is still storing: {status:?} at {:?}", device.machine.clock(world.now)),
-            );
+        let now = device.machine.clock(world.now);
+        let stores = status.storing_since.is_some_and(|since| now.since(since) > STORING_MAX);
+        if status.state == State::Online && stores {
+            return broken(Promise::NeverEnds, format!("device {number} is still storing: {status:?} at {now:?}"));
         }
     }
     Ok(())

@@ -113,7 +113,7 @@ impl Ledger {
                 Change::Page(page) => {
                     page.entries.iter().for_each(|entry| self.tell(device, 0, entry.position, false));
                 }
-                Change::Diverged { .. } | Change::Renumbered { .. } | Change::NewDevice { .. } => {}
+                Change::Diverged { .. } | Change::Renumbered { .. } => {}
             }
         }
     }

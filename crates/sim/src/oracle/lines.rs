@@ -83,8 +83,7 @@ impl Lines {
             | Observed::DeviceStarted { .. }
             | Observed::ServerRestored
             | Observed::ProfileRestored { .. }
-            | Observed::Contradiction { .. }
-            | Observed::NewDevice { .. } => {}
+            | Observed::Contradiction { .. } => {}
         }
         Ok(())
     }
@@ -166,10 +165,10 @@ impl Lines {
         Ok(())
     }
 
-    /// Whether a device tried more often than it may. At the end.
+    /// Whether a process tried more often than it may. At the end.
     pub fn check_tries(world: &World) -> Result<(), Broken> {
         for (number, device) in world.devices.iter().enumerate() {
-            let crowded = device.tries.windows(TRIES_MAX).find(|tries| {
+            let crowded = device.tries.iter().flat_map(|tries| tries.windows(TRIES_MAX)).find(|tries| {
                 tries.last().zip(tries.first()).is_some_and(|(last, first)| last.since(*first) < TRIES_WITHIN)
             });
             if crowded.is_some() {

@@ -67,10 +67,7 @@ impl Oracle {
                 Observed::Contradiction { whose, text } => {
                     return broken(Promise::Contradiction, format!("{whose}: {text}"));
                 }
-                Observed::Lost { .. }
-                | Observed::LetGo { .. }
-                | Observed::Online { .. }
-                | Observed::NewDevice { .. } => {}
+                Observed::Lost { .. } | Observed::LetGo { .. } | Observed::Online { .. } => {}
             }
         }
         self.lines.look(world)

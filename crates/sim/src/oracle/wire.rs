@@ -67,7 +67,7 @@ impl Wire {
     /// A profile may have stored this: what counts in another way from then on is forgotten.
     pub(super) fn stored(&mut self, device: usize, changes: &[Change]) {
         let counts_anew = changes.iter().any(|change| match change {
-            Change::Diverged { .. } | Change::Renumbered { .. } | Change::NewDevice { .. } => true,
+            Change::Diverged { .. } | Change::Renumbered { .. } => true,
             Change::Welcomed { .. }
             | Change::FirstHeads { .. }
             | Change::Entry(_)

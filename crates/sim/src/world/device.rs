@@ -39,8 +39,8 @@ pub struct Device {
     pub(super) attempt: Option<u64>,
     /// What it was first made with.
     pub(super) fresh: Fresh,
-    /// When it began to connect, each time.
-    pub tries: Vec<Instant>,
+    /// When each of its processes began to connect, each time.
+    pub tries: Vec<Vec<Instant>>,
     /// When bytes of the server came last, or it woke.
     pub heard: Instant,
     /// When the server told it last that another one has its place.
@@ -148,7 +148,9 @@ impl World {
         let (now, weather) = (self.now, self.weather.latency);
         let there = &mut self.devices[device];
         there.attempt = Some(attempt);
-        there.tries.push(now);
+        if let Some(tries) = there.tries.last_mut() {
+            tries.push(now);
+        }
         let (from, to) = there.latency(now, weather);
         let after = if there.has_network(now) {
             there.random.duration(from, to) + there.random.duration(from, to)

@@ -1,6 +1,6 @@
 //! What is seen of a world from outside, for whoever judges it.
 
-use steadfast_proto::ids::{DeviceId, OperationId};
+use steadfast_proto::ids::OperationId;
 use steadfast_proto::session::{Cause, Change};
 
 use super::tap;
@@ -91,13 +91,6 @@ pub enum Observed {
         /// In its words.
         text: String,
     },
-    /// A new identity of a device.
-    NewDevice {
-        /// The device.
-        device: usize,
-        /// Its id now.
-        id: DeviceId,
-    },
 }
 
 /// What an operation says, as whoever made it meant it.
@@ -124,7 +117,6 @@ impl Observed {
             Observed::LetGo { device, .. } => *device as u64 ^ 0xa6,
             Observed::Online { device } => *device as u64 ^ 0xa7,
             Observed::Contradiction { text, .. } => text.len() as u64 ^ 0xa8,
-            Observed::NewDevice { device, .. } => *device as u64 ^ 0xa9,
             Observed::AppliedPerhaps { device, changes } => (changes.len() * 64 + device) as u64 ^ 0xaa,
             // Its bytes are in the trace.
             Observed::OnWire { line, .. } => *line ^ 0xab,

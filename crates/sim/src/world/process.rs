@@ -9,7 +9,7 @@ use steadfast_proto::session::{
 };
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::RequestError;
-use steadfast_store::profile::{ApplyError, DriverLock, Profile, ProfileError, renewed};
+use steadfast_store::profile::{ApplyError, DriverLock, Profile, ProfileError};
 
 use super::observed::Observed;
 use super::{Task, World};
@@ -63,6 +63,7 @@ impl World {
         match self.open_profile(device) {
             Ok(Ok(process)) => {
                 self.devices[device].process = Some(process);
+                self.devices[device].tries.push(Vec::new());
                 self.see(Observed::DeviceStarted { device });
                 self.drive_device(device);
             }
@@ -283,13 +284,6 @@ impl World {
                 let after = self.devices[device].machine.random.ms(0, 3);
                 self.later(after, Task::Load { device, process, load });
             }
-            Event::NeedDevice => {
-                let there = &mut self.devices[device];
-                let Some(process) = &mut there.process else { return };
-                let (id, secret) = renewed(process.session.identity());
-                process.session.handle_new_device(id, secret);
-                self.see(Observed::NewDevice { device, id });
-            }
             Event::Answered { number, result } => {
                 if let Some(process) = &mut self.devices[device].process {
                     process.answered.insert(number, result);
@@ -350,7 +344,7 @@ impl World {
         let Some(changes) = running.storing.take() else { return };
         let (wall_ms, random) = (there.machine.wall_ms(now), &mut there.random);
         let profile = &mut running.profile;
-        let resets = changes.iter().any(|c| matches!(c, Change::Diverged { .. } | Change::NewDevice { .. }));
+        let resets = changes.iter().any(|c| matches!(c, Change::Diverged { .. }));
         let applied = there.machine.run(process, || {
             let mut fresh_ids = || OperationId(random.number());
             let stored = profile.apply(&changes, wall_ms, &mut fresh_ids)?;

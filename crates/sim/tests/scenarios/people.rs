@@ -320,7 +320,7 @@ fn after_a_server_was_restored_what_was_watched_is_watched() {
 }
 
 #[test]
-fn who_goes_on_as_a_new_device_knows_of_nobody_between_its_lines() {
+fn who_was_set_back_knows_of_nobody_between_its_lines() {
     for_each_seed(0..25, |seed| {
         let (mut world, room, entered) = three_in_a_room(seed, WeatherPlan::FAIR);
         let copy = world.copy_profile(BOB);
@@ -334,7 +334,7 @@ fn who_goes_on_as_a_new_device_knows_of_nobody_between_its_lines() {
         let knows = |world: &World| seen(world, BOB, room, CY).is_some_and(|person| person.online);
         let beyond_its_line = |world: &World| knows(world) && !is_online(world, BOB);
         assert!(!world.run_until(Duration::from_secs(10), beyond_its_line));
-        assert_eq!((world.clients[BOB].history.new_devices, knows(&world)), (1, true));
+        assert_eq!((world.clients[BOB].history.set_back, knows(&world)), (1, true));
     });
 }
 

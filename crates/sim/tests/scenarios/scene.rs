@@ -57,7 +57,7 @@ pub(crate) struct History {
     pub(crate) base: Option<u64>,
     /// The common position of each parting of histories.
     pub(crate) commons: Vec<u64>,
-    pub(crate) new_devices: usize,
+    pub(crate) set_back: usize,
     /// Operations that a history accepted which was given up.
     pub(crate) lost: BTreeSet<OperationId>,
 }

@@ -71,8 +71,7 @@ impl<'t> Applying<'t> {
             Change::Outcome(outcome) => self.outcome(outcome),
             Change::Page(page) => self.page(page),
             Change::Diverged { common, last_sequence } => self.diverged(*common, *last_sequence),
-            Change::Renumbered { kept_through } => self.renumbered(*kept_through),
-            Change::NewDevice { device_id, secret } => self.new_device(*device_id, secret),
+            Change::Renumbered { kept_through, set_back } => self.renumbered(*kept_through, *set_back),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use steadfast_proto::ids::{DeviceId, Place, RoomId};
+use steadfast_proto::ids::{Place, RoomId};
 
 use super::apply::Applying;
 use super::aside::Moved;
@@ -13,8 +13,8 @@ use super::notices::NoticeKind;
 use super::number::checked_position;
 use super::rewind::{self, LostRoom};
 
-/// Sequences that are left out between what the server's history holds and what waits.
-const HOLE: u64 = 1;
+/// What waits for its numbers stands behind this sequence, which no device reaches.
+pub(super) const UNNUMBERED: u64 = 1 << 40;
 
 impl Applying<'_> {
     /// The server's history parted from ours after `common`, and holds this device's operations up to
@@ -26,8 +26,8 @@ impl Applying<'_> {
         let lost = rewind::rewind_rooms(self.tables, common)?;
         self.tables.add_rewind(consumer::LOG, common)?;
         self.rewind_place(common)?;
-        // The hole keeps the server from taking any of it before it is known what of it that history has already.
-        self.renumber(last_sequence, HOLE, &lost)?;
+        // None of it may go out before it is known what of it that history has already.
+        self.renumber(last_sequence, last_sequence.max(UNNUMBERED), &lost)?;
         if moved != Moved::default() || !lost.is_empty() {
             let kind = NoticeKind::MovedAside { messages: moved.entries };
             self.tables.add_notice(self.at_ms, kind, &moved_text(moved, &lost))?;
@@ -35,24 +35,20 @@ impl Applying<'_> {
         Ok(())
     }
 
-    /// All that the other history has came: what still waits goes out from behind this sequence on.
-    pub(super) fn renumbered(&mut self, kept_through: u64) -> Result<(), ApplyError> {
+    /// All that the server's history has came: what still waits goes out from behind this sequence on.
+    pub(super) fn renumbered(&mut self, kept_through: u64, set_back: bool) -> Result<(), ApplyError> {
         let kept_through = checked_position(kept_through)?;
         self.flush()?;
-        self.renumber(kept_through, 0, &BTreeMap::new())
-    }
-
-    /// This profile was rolled back: what it did since is the old device's, and it goes on as a new one.
-    pub(super) fn new_device(&mut self, device_id: DeviceId, secret: &[u8; 32]) -> Result<(), ApplyError> {
-        self.flush()?;
-        self.tables.set_device(device_id, secret)?;
-        self.renumber(0, 0, &BTreeMap::new())?;
-        let waiting = self.standing.outbox_rows;
-        let text = format!(
-            "this profile was set back to an earlier state (restored or copied): it goes on as a new device, \
-             with {waiting} operations that wait"
-        );
-        self.tables.add_notice(self.at_ms, NoticeKind::NewDevice { waiting }, &text)?;
+        let behind = if set_back { 0 } else { kept_through };
+        self.renumber(behind, kept_through, &BTreeMap::new())?;
+        if set_back {
+            let waiting = self.standing.outbox_rows;
+            let text = format!(
+                "this profile was set back to an earlier state (restored or copied): what was sent since is here \
+                 again, and {waiting} operations that still wait go out behind it"
+            );
+            self.tables.add_notice(self.at_ms, NoticeKind::SetBack { waiting }, &text)?;
+        }
         Ok(())
     }
 

@@ -39,8 +39,8 @@ pub enum NoticeKind {
         /// So many messages.
         messages: u64,
     },
-    /// This profile was rolled back and goes on as a new device.
-    NewDevice {
+    /// This profile was set back to an earlier state.
+    SetBack {
         /// Operations that were numbered anew.
         waiting: u64,
     },

@@ -80,7 +80,7 @@ pub enum Target {
 /// What became of an operation that was to be queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
-    /// Its sequence. A divergence or a new device gives another one to what still waits.
+    /// Its sequence. A history that parts gives another one to what still waits.
     pub sequence: u64,
     /// Its id; for a line that was there already the id that it has had since.
     pub id: OperationId,

@@ -27,7 +27,7 @@ pub enum PendingIn {
 pub struct PendingOp {
     /// Its id for life.
     pub id: OperationId,
-    /// Its sequence so far. A divergence or a new device gives it another one.
+    /// Its sequence so far. A history that parts gives it another one.
     pub sequence: u64,
     /// When it was written, Unix milliseconds.
     pub composed_at_ms: u64,

@@ -14,18 +14,18 @@ use super::row::OpKind;
 use super::tables::Apart;
 
 impl Applying<'_> {
-    /// Numbers the operations behind `kept_through` from there on, without holes but for one of `hole` sequences before
-    /// the first, if there is any. Before the first message to a lost
-    /// room that can be had again by its name comes an operation that leads into it, and messages to it refer to that.
+    /// Numbers the operations behind the sequence `behind` from the one after `from` on, without holes. Before the
+    /// first message to a lost room that can be had again by its name comes an operation that leads into it, and
+    /// messages to it refer to that.
     pub(super) fn renumber(
         &mut self,
-        kept_through: u64,
-        hole: u64,
+        behind: u64,
+        from: u64,
         lost: &BTreeMap<RoomId, LostRoom>,
     ) -> Result<(), ApplyError> {
-        let apart = self.tables.set_apart(kept_through)?;
+        let apart = self.tables.set_apart(behind)?;
         let mut ways = BTreeMap::new();
-        let mut next = kept_through + 1 + if apart.is_empty() { 0 } else { hole };
+        let mut next = from + 1;
         for row in &apart {
             let mut entered_by = None;
             if let Some((room, lost)) = row.lost_room(lost) {

@@ -31,6 +31,8 @@ pub(super) fn rewind_rooms(tables: &mut dyn Tables, common: u64) -> Result<BTree
         let after = match &interval {
             Some(interval) => within(tables, &before, interval, common)?,
             None if unsure.contains(&before.room) => unknown(&before),
+            // An earlier divergence left it open where the room stood.
+            None if before.last.is_none() && !gone.contains(&before.room) => unknown(&before),
             None => RoomInfo { member: false, last: Some(before.base), ..before.clone() },
         };
         if after == before && !gone.contains(&before.room) {

@@ -3,6 +3,7 @@
 use steadfast_proto::ids::{AccountId, LogId, Place, Term};
 use steadfast_proto::session::Resume;
 
+use super::diverge::UNNUMBERED;
 use super::error::ProfileError;
 use super::tables::Tables;
 
@@ -27,7 +28,13 @@ impl Standing {
     /// All operations up to this sequence have a stored outcome. What waits in the outbox has none, whoever put it
     /// there and whether or not it was ever sent.
     pub(super) fn confirmed_through(&self, tables: &dyn Tables) -> Result<u64, ProfileError> {
-        Ok(tables.first_waiting()?.unwrap_or(self.next_sequence).saturating_sub(1))
+        let first = tables.first_waiting()?.unwrap_or(self.next_sequence);
+        Ok(if first > UNNUMBERED { 0 } else { first.saturating_sub(1) })
+    }
+
+    /// Whether something waits for its number, or would if it were there.
+    fn recounts(&self) -> bool {
+        self.next_sequence > UNNUMBERED
     }
 }
 
@@ -41,6 +48,7 @@ pub(super) fn resume(tables: &dyn Tables) -> Result<Resume, ProfileError> {
         place: standing.place,
         told: standing.told,
         confirmed_through: standing.confirmed_through(tables)?,
+        recounts: standing.recounts(),
         rooms: rooms.map(|info| (info.room, info.last)).collect(),
         terms: tables.terms()?,
     })

@@ -3,7 +3,7 @@
 //! The rules (`append`, `apply` and what they are made of) read and write through this, within one transaction that
 //! their caller begins and ends. An implementor keeps rows and decides nothing.
 
-use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId, Term};
+use steadfast_proto::ids::{AccountId, OperationId, RoomId, Term};
 use steadfast_proto::session::Identity;
 use steadfast_proto::wire::{self, RoomKind};
 
@@ -23,7 +23,6 @@ pub(super) trait Tables {
 
     fn identity(&self) -> Result<Identity, ProfileError>;
     fn set_name(&mut self, name: &str) -> Result<(), ProfileError>;
-    fn set_device(&mut self, device_id: DeviceId, secret: &[u8; 32]) -> Result<(), ProfileError>;
     fn standing(&self) -> Result<Standing, ProfileError>;
     fn set_standing(&mut self, standing: &Standing) -> Result<(), ProfileError>;
     /// Oldest first, each with the highest position told under it.

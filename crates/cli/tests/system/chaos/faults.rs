@@ -189,9 +189,9 @@ fn stop(cast: &Cast, role: Role, planned: Planned) -> Undo {
     let actor = &cast.actors[at];
     let seen = actor.process().is_some_and(|process| {
         process.signal("STOP");
-        let stopped = || (process.state() == 'T').then_some(());
-        crate::rig::wait_until("it is stopped", crate::rig::SOON, stopped);
-        true
+        // It may have ended by itself a moment before.
+        let stopped = || Some(process.state()).filter(|state| matches!(state, 'T' | 'Z'));
+        crate::rig::wait_until("it is stopped", crate::rig::SOON, stopped) == 'T'
     });
     Undo::Stopped { actor: at, run: actor.run(), seen }
 }

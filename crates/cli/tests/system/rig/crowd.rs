@@ -91,6 +91,7 @@ impl Client {
             place: None,
             told: None,
             confirmed_through: 0,
+            recounts: false,
             rooms: Vec::new(),
             terms: Vec::new(),
         };
@@ -160,7 +161,6 @@ impl Client {
                 }
                 Event::Recorded(flight) => self.dropped = flight.loss.map(|loss| loss.cause).or(self.dropped.take()),
                 Event::StatusChanged | Event::Answered { .. } => {}
-                Event::NeedDevice => panic!("nobody was rolled back"),
             }
         }
     }
@@ -212,9 +212,7 @@ impl Client {
                 }
                 Change::FirstHeads { as_of: position, .. } | Change::Through { position } => self.position = position,
                 Change::Welcomed { .. } | Change::Page(_) => {}
-                Change::Diverged { .. } | Change::Renumbered { .. } | Change::NewDevice { .. } => {
-                    panic!("there is one history")
-                }
+                Change::Diverged { .. } | Change::Renumbered { .. } => panic!("there is one history"),
             }
         }
         let confirmed_through = self.outbox.front().map_or(self.last_sequence, |op| op.sequence - 1);

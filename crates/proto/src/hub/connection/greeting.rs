@@ -86,6 +86,18 @@ pub fn check_hello(hello: &Hello) -> Result<Greeting, (ByeReason, &'static str)>
     })
 }
 
+/// Where a client begins to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    /// A new device has missed nothing.
+    AtHead,
+    /// Behind its place.
+    Behind(u64),
+    /// It did something, and knows no place: it was set back to before its first contact, or died in it. What it did
+    /// may wait there still, and is known by what comes.
+    FromStart,
+}
+
 impl Connection {
     /// Takes what Hello announced for the line itself, before anything is verified.
     pub fn handle_greeting(&mut self, hello: &Hello, greeting: Greeting, active_bound: Duration) {
@@ -143,7 +155,12 @@ impl Connection {
             self.greeting = Some(greeting);
             return;
         }
-        self.go_live(greeting.place.map(|place| place.position), greeting.incarnation, hub);
+        let begin = match greeting.place {
+            Some(place) => Begin::Behind(place.position),
+            None if last_sequence == 0 => Begin::AtHead,
+            None => Begin::FromStart,
+        };
+        self.go_live(begin, greeting.incarnation, hub);
         for kind in early {
             self.handle_frame(now, kind, 0, hub);
         }
@@ -161,11 +178,15 @@ impl Connection {
         if !ours || position > hub.state().head() {
             return self.refuse_frame("Continue goes back to a shared position", hub);
         }
-        self.go_live(Some(position), greeting.incarnation, hub);
+        self.go_live(Begin::Behind(position), greeting.incarnation, hub);
     }
 
-    fn go_live(&mut self, place: Option<u64>, incarnation: wire::Incarnation, hub: &mut Hub) {
-        let as_of = hub.state().head();
+    fn go_live(&mut self, begin: Begin, incarnation: wire::Incarnation, hub: &mut Hub) {
+        let place = match begin {
+            Begin::AtHead => None,
+            Begin::Behind(position) => Some(position),
+            Begin::FromStart => Some(0),
+        };
         match hub.attach(self.account, self.device, incarnation, place) {
             Err(reason) => self.say_bye(reason, "a newer link of this device is connected", 1_000, hub),
             Ok(Attached { reader, link, evicted }) => {
@@ -174,7 +195,10 @@ impl Connection {
                 if let Some(older) = evicted {
                     self.want(Event::Evict(older));
                 }
-                let rooms = hub.heads(self.account, place);
+                let (as_of, rooms) = match begin {
+                    Begin::AtHead | Begin::Behind(_) => (hub.state().head(), hub.heads(self.account, place)),
+                    Begin::FromStart => (0, Vec::new()),
+                };
                 let heads = &mut self.replies.get_or_insert_default().heads;
                 let frames = rooms.len().div_ceil(HEADS_PER_FRAME).max(1);
                 for i in 0..frames {

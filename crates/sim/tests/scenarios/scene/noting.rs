@@ -24,8 +24,7 @@ impl World {
                 | Observed::ServerRestored
                 | Observed::ProfileRestored { .. }
                 | Observed::LetGo { .. }
-                | Observed::Online { .. }
-                | Observed::NewDevice { .. } => {}
+                | Observed::Online { .. } => {}
             }
         }
     }
@@ -36,7 +35,7 @@ impl World {
             match change {
                 Change::FirstHeads { as_of, .. } => self.clients[client].history.base = Some(*as_of),
                 Change::Diverged { common, .. } => self.note_parting(client, *common),
-                Change::NewDevice { .. } => self.clients[client].history.new_devices += 1,
+                Change::Renumbered { set_back: true, .. } => self.clients[client].history.set_back += 1,
                 _ => {}
             }
         }

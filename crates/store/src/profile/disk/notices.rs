@@ -21,7 +21,7 @@ impl Profile {
             let kind = match row.get::<_, i64>(2)? {
                 1 => NoticeKind::Refused { operation },
                 2 => NoticeKind::MovedAside { messages: count },
-                3 => NoticeKind::NewDevice { waiting: count },
+                3 => NoticeKind::SetBack { waiting: count },
                 _ => {
                     return Err(ProfileError::Damaged { what: "a notice of an unknown kind" });
                 }
@@ -48,7 +48,7 @@ pub(super) fn add(connection: &Connection, at_ms: u64, kind: NoticeKind, text: &
     let (number, operation, count) = match kind {
         NoticeKind::Refused { operation } => (1, Some(to_row(operation.0)), None),
         NoticeKind::MovedAside { messages } => (2, None, Some(to_row(messages))),
-        NoticeKind::NewDevice { waiting } => (3, None, Some(to_row(waiting))),
+        NoticeKind::SetBack { waiting } => (3, None, Some(to_row(waiting))),
     };
     connection
         .prepare_cached("INSERT INTO notices (at_ms, kind, operation, count, text) VALUES (?, ?, ?, ?, ?)")?

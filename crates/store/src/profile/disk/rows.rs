@@ -1,7 +1,7 @@
 //! The rows of a profile on a disk, within one transaction.
 
 use rusqlite::Connection;
-use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId, Term};
+use steadfast_proto::ids::{AccountId, OperationId, RoomId, Term};
 use steadfast_proto::session::Identity;
 use steadfast_proto::wire::{self, RoomKind};
 
@@ -24,10 +24,6 @@ impl Tables for Rows<'_> {
 
     fn set_name(&mut self, name: &str) -> Result<(), ProfileError> {
         Ok(standing::set_name(self.0, name)?)
-    }
-
-    fn set_device(&mut self, device_id: DeviceId, secret: &[u8; 32]) -> Result<(), ProfileError> {
-        Ok(standing::set_device(self.0, device_id, secret)?)
     }
 
     fn standing(&self) -> Result<Standing, ProfileError> {

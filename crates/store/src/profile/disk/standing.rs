@@ -102,11 +102,6 @@ pub(super) fn set_name(connection: &Connection, name: &str) -> rusqlite::Result<
     Ok(())
 }
 
-pub(super) fn set_device(connection: &Connection, device_id: DeviceId, secret: &[u8; 32]) -> rusqlite::Result<()> {
-    connection.execute("UPDATE profile SET device_id = ?, secret = ?", params![device_id.0, secret])?;
-    Ok(())
-}
-
 fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Place>> {
     let position: Option<i64> = row.get(column)?;
     let term: Option<i64> = row.get(column + 1)?;

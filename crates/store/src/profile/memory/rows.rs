@@ -1,6 +1,6 @@
 //! The rows of a profile in memory, within one transaction.
 
-use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId, Term};
+use steadfast_proto::ids::{AccountId, OperationId, RoomId, Term};
 use steadfast_proto::session::Identity;
 use steadfast_proto::wire::{self, RoomKind};
 
@@ -23,12 +23,6 @@ impl Tables for State {
 
     fn set_name(&mut self, name: &str) -> Result<(), ProfileError> {
         name.clone_into(&mut self.device.change().identity.name);
-        Ok(())
-    }
-
-    fn set_device(&mut self, device_id: DeviceId, secret: &[u8; 32]) -> Result<(), ProfileError> {
-        let identity = &mut self.device.change().identity;
-        (identity.device_id, identity.secret) = (device_id, *secret);
         Ok(())
     }
 

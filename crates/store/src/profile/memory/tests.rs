@@ -1,7 +1,6 @@
 //! What only a profile in memory does: it has no room for everything.
 
 use bytes::Bytes;
-use steadfast_proto::ids::DeviceId;
 use steadfast_proto::wire::{self, entry::What as Said};
 
 use super::*;
@@ -144,7 +143,7 @@ fn a_batch_that_fails_leaves_nothing_behind() {
         Change::Entry(left(34, LOBBY, 14, ANN)),
         page(1..=2),
         Change::Diverged { common: 15, last_sequence: 0 },
-        Change::NewDevice { device_id: DeviceId([5; 16]), secret: [6; 32] },
+        Change::Renumbered { kept_through: 4, set_back: true },
         welcomed(3),
         Change::Entry(message(20, LOBBY, 99, BOB)),
     ];

@@ -3,6 +3,7 @@ use steadfast_proto::wire::op::Body;
 use steadfast_proto::wire::room_ref::By;
 
 use super::*;
+use crate::profile::diverge::UNNUMBERED;
 
 fn place(position: u64, term: u64) -> Option<Place> {
     Some(Place { position, term: Term(term) })
@@ -14,7 +15,7 @@ fn diverged(common: u64, last_sequence: u64) -> Change {
 
 /// All of the other history came.
 fn renumbered(kept_through: u64) -> Change {
-    Change::Renumbered { kept_through }
+    Change::Renumbered { kept_through, set_back: false }
 }
 
 fn room(profile: &dyn ProfileStore, room: RoomId) -> RoomInfo {
@@ -84,16 +85,19 @@ fn forty_messages_written_offline_are_renumbered_behind_what_the_server_has() {
 
 /// Of a profile and a server that were both put back: what waits may stand in the other history already.
 #[test]
-fn what_waits_can_not_be_taken_before_it_is_known_what_of_it_the_other_history_has() {
+fn what_waits_has_no_numbers_before_it_is_known_what_of_it_the_other_history_has() {
     in_both(|kept| {
         let mut profile = with_ten_messages(kept);
         profile.append(&(1..=5).map(|id| say(id, lobby())).collect::<Vec<_>>()).expect("queued");
         apply(&mut *profile, &[diverged(20, 2)]);
-        assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2), (4, 3), (5, 4), (6, 5)], "the server takes 3 next");
+        let none = |place| UNNUMBERED + place;
+        assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2), (none(1), 3), (none(2), 4), (none(3), 5)]);
+        assert!(profile.resume().expect("a resume").recounts, "should the process die now");
         let came_back = wire::Entry { id: 4, sequence: 2, ..message(21, LOBBY, 14, ANN) };
         apply(&mut *profile, &[welcomed(2), Change::Entry(came_back)]);
         apply(&mut *profile, &[renumbered(2)]);
         assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2), (3, 3), (4, 5)]);
+        assert!(!profile.resume().expect("a resume").recounts);
         assert_eq!(profile.append(&[say(6, lobby())]).expect("queued")[0].sequence, 5);
     });
 }
@@ -118,7 +122,7 @@ fn a_server_that_is_ahead_of_the_outbox_is_followed() {
     in_both(|kept| {
         let mut profile = with_ten_messages(kept);
         profile.append(&[say(1, lobby()), say(2, lobby())]).expect("queued");
-        let stored = apply(&mut *profile, &[diverged(20, 7)]);
+        let stored = apply(&mut *profile, &[diverged(20, 7), renumbered(7)]);
         assert_eq!(sequences_and_ids(&*profile), [(1, 1), (2, 2)], "the server says what became of them");
         assert_eq!(stored.confirmed_through, 0);
         assert_eq!(profile.append(&[say(3, lobby())]).expect("queued")[0].sequence, 8);
@@ -298,8 +302,13 @@ fn a_room_from_before_the_first_contact_takes_up_anywhere_after_a_divergence_fro
         );
         let known = room(&*profile, LOBBY);
         assert_eq!((known.member, known.base, known.last), (true, 2, Some(4)));
-        apply(&mut *profile, &[diverged(8, 0)]);
-        assert_eq!(room(&*profile, LOBBY).last, None);
+        // Twice, since histories may part again before anything came.
+        for _ in 0..2 {
+            apply(&mut *profile, &[diverged(8, 0)]);
+            assert_eq!(room(&*profile, LOBBY).last, None);
+        }
+        apply(&mut *profile, &[welcomed(3), Change::Entry(message(11, LOBBY, 5, BOB))]);
+        assert_eq!((room(&*profile, LOBBY).member, room(&*profile, LOBBY).last), (true, Some(5)));
     });
 }
 

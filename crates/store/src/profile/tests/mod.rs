@@ -6,11 +6,11 @@ mod applying;
 mod consuming;
 mod diverging;
 mod model;
-mod new_device;
 mod pending;
 mod read_marks;
 mod reading;
 mod searching;
+mod set_back;
 mod speed;
 
 use bytes::Bytes;

@@ -9,24 +9,17 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     /// By one of two processes.
-    Append {
-        second: bool,
-        count: u64,
-    },
+    Append { second: bool, count: u64 },
     /// The server decides the next ones that wait and tells so.
-    Outcomes {
-        count: usize,
-        refuse: bool,
-    },
+    Outcomes { count: usize, refuse: bool },
     /// The server decides the next one that waits, and the entry comes first.
     Entry,
     /// Both processes end and start again; in memory, both handles are given up for others.
     Restart,
     /// The server was restored from a backup from so many operations ago.
-    Restored {
-        lost: u64,
-    },
-    NewDevice,
+    Restored { lost: u64 },
+    /// The server has so many more operations than this profile ever numbered.
+    SetBack { ahead: u64 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -36,7 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Entry),
         1 => Just(Step::Restart),
         1 => (0..6_u64).prop_map(|lost| Step::Restored { lost }),
-        1 => Just(Step::NewDevice),
+        1 => (0u64..3).prop_map(|ahead| Step::SetBack { ahead }),
     ]
 }
 
@@ -101,9 +94,10 @@ impl World {
             }
             Step::Restart => self.profiles = [self.kept.open(), self.kept.open()],
             Step::Restored { lost } => self.restore(lost),
-            Step::NewDevice => {
-                self.renumber(0);
-                self.apply(&[Change::NewDevice { device_id: DeviceId([5; 16]), secret: [6; 32] }]);
+            Step::SetBack { ahead } => {
+                let kept_through = self.next_sequence - 1 + ahead;
+                self.renumber(0, kept_through);
+                self.apply(&[Change::Renumbered { kept_through, set_back: true }]);
             }
         }
     }
@@ -133,20 +127,20 @@ impl World {
             .max()
             .unwrap_or(3);
         self.position = common;
-        self.renumber(last_sequence);
+        self.renumber(last_sequence, last_sequence);
         self.term += 1;
         self.apply(&[
             welcomed(self.term),
             Change::Diverged { common, last_sequence },
-            Change::Renumbered { kept_through: last_sequence },
+            Change::Renumbered { kept_through: last_sequence, set_back: false },
         ]);
         assert!(held.starts_with(&self::held(&*self.profiles[0], LOBBY)));
     }
 
-    fn renumber(&mut self, kept_through: u64) {
-        let later: Vec<u64> = self.waits.split_off(&(kept_through + 1)).into_values().collect();
-        self.waits.extend((kept_through + 1..).zip(later.iter().copied()));
-        self.next_sequence = kept_through + 1 + later.len() as u64;
+    fn renumber(&mut self, behind: u64, from: u64) {
+        let later: Vec<u64> = self.waits.split_off(&(behind + 1)).into_values().collect();
+        self.waits.extend((from + 1..).zip(later.iter().copied()));
+        self.next_sequence = from + 1 + later.len() as u64;
     }
 
     fn apply(&mut self, changes: &[Change]) {
