@@ -15,8 +15,10 @@ use crate::{cause, tcp};
 
 /// One read takes this much at most.
 const READ_BYTES: usize = 64 * 1024;
-/// Bytes moved in one direction before the other one, and other tasks, get their turn.
+/// Bytes written before the other direction, and other tasks, get their turn.
 const TURN_BYTES: usize = 256 * 1024;
+/// The same of bytes that are read. Less: a peer can make small frames of them, and each is work.
+const READ_TURN_BYTES: usize = 64 * 1024;
 /// Bytes that may be under way, whatever the line's rate.
 const UNDER_WAY_BYTES: u64 = 16 * 1024;
 /// How soon a line that is full is looked at again.
@@ -217,7 +219,7 @@ impl Driver {
                     Ok(read) => {
                         core.handle_bytes(BootClock::now(), &buffer[..read]);
                         moved += read;
-                        if moved >= TURN_BYTES {
+                        if moved >= READ_TURN_BYTES {
                             self.unfinished = true;
                             return Ok(());
                         }

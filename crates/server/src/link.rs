@@ -156,7 +156,11 @@ struct LinkCore {
 
 impl Core for LinkCore {
     fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
-        self.core.handle_bytes(now, bytes, &mut self.shared.hub());
+        self.core.receive(now, bytes);
+        // The hub is left between two handfuls: others wait for it.
+        while let Some(taken) = self.core.take(now) {
+            self.core.handle_taken(now, taken, &mut self.shared.hub());
+        }
         self.serve_events();
     }
 

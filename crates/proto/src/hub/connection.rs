@@ -1,8 +1,8 @@
 //! The server's side of one link. Its shell's loop:
 //!
 //! ```text
-//! inputs    handle_bytes / handle_timeout / handle_admitted or refuse / handle_answers / handle_chunks /
-//!           handle_history / handle_woken
+//! inputs    handle_bytes (or receive, and take / handle_taken until None) / handle_timeout /
+//!           handle_admitted or refuse / handle_answers / handle_chunks / handle_history / handle_woken
 //! outputs   poll_event until None, poll_transmit while the socket takes bytes, poll_timeout
 //! ```
 //!
@@ -11,6 +11,7 @@
 mod catchup;
 mod ending;
 mod greeting;
+mod intake;
 mod page;
 mod people;
 mod replies;
@@ -19,6 +20,7 @@ mod stream;
 pub use catchup::StoredChunk;
 pub use ending::Ending;
 pub use greeting::{Admission, Greeting, check_hello};
+pub use intake::Taken;
 
 use std::collections::VecDeque;
 
@@ -209,26 +211,6 @@ impl Connection {
     /// How many bytes the transport still holds, and how fast it was measured to take them.
     pub fn handle_line(&mut self, queued_bytes: u64, bytes_per_second: Option<u64>) {
         self.link.liveness_mut().handle_line(queued_bytes, bytes_per_second);
-    }
-
-    /// Bytes arrived.
-    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8], hub: &mut Hub) {
-        self.link.handle_bytes(now, bytes);
-        loop {
-            match self.link.next_frame(now) {
-                Ok(None) => break,
-                Ok(Some(received)) => self.handle_frame(now, received.kind, received.wire_bytes, hub),
-                Err(error) => return self.fail(error, hub),
-            }
-            if self.replies.as_ref().is_some_and(|replies| replies.is_overfull()) {
-                self.say_bye(ByeReason::Overloaded, "more was asked for than is read", 1_000, hub);
-            }
-            if matches!(self.phase, Phase::Closed) {
-                return;
-            }
-        }
-        self.through_due |= self.link.take_pinged();
-        self.settle_awaiting();
     }
 
     /// A deadline came.
