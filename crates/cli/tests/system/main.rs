@@ -20,6 +20,7 @@ mod disk_full;
 mod disk_slow;
 mod disk_unusable;
 mod flights;
+mod floods;
 mod holder;
 mod in_memory;
 mod library;

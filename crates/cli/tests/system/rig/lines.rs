@@ -39,6 +39,12 @@ impl Lines {
         lines.iter().map(|(_, line)| line.clone()).collect()
     }
 
+    /// When each line came.
+    pub(crate) fn moments(&self) -> Vec<Stopwatch> {
+        let lines = self.shared.lines.lock().expect("no reader panicked");
+        lines.iter().map(|&(moment, _)| moment).collect()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.shared.lines.lock().expect("no reader panicked").len()
     }

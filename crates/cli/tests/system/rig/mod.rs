@@ -1,8 +1,10 @@
 //! What the tests are built from: a world with a directory, a server, members, and what they can be asked.
 
 mod clock;
+mod cost;
 mod crowd;
 mod feeder;
+mod flood;
 mod impostor;
 mod lines;
 mod log;
@@ -24,8 +26,10 @@ mod wall_clock;
 mod world;
 
 pub(crate) use clock::{Stopwatch, pause, wait_until};
+pub(crate) use cost::{Cost, cpu_time};
 pub(crate) use crowd::Crowd;
 pub(crate) use feeder::Feeder;
+pub(crate) use flood::{Attack, Counted, Flood, KNOWN, hello};
 pub(crate) use impostor::{Impostor, Manner};
 pub(crate) use lines::Lines;
 pub(crate) use log::{Entry, Log, Printed, assert_stored};

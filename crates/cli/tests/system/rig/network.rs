@@ -1,5 +1,9 @@
 //! Two network namespaces joined by a line that can be cut without a word.
 
+use std::os::fd::AsFd as _;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
 use super::namespace::Namespace;
 use super::root::{command, output};
 
@@ -54,6 +58,18 @@ impl Network {
 
     pub(crate) fn server_address(&self) -> &str {
         &self.server_address
+    }
+
+    /// Runs something as a program of the client's host would: the sockets that it makes are there.
+    pub(crate) fn in_client<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let path = format!("/run/netns/{}", self.client());
+        let namespace = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let moved = || {
+            // This thread alone, which ends with the work.
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(moved).join().expect("the work does not panic"))
     }
 
     /// What arrives is dropped, where it arrives: neither end hears of it.
