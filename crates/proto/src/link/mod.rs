@@ -112,6 +112,8 @@ pub struct Link {
     pings_sent: u32,
     pong_due: Option<u32>,
     pinged: bool,
+    /// Bye has left, and nothing follows it.
+    said_bye: bool,
     handshake_until: Option<Instant>,
     /// The peer is known to work on it.
     handshake_extended: bool,
@@ -130,6 +132,7 @@ impl Link {
             pings_sent: 0,
             pong_due: None,
             pinged: false,
+            said_bye: false,
             handshake_until: Some(now + HANDSHAKE_TIMEOUT),
             handshake_extended: false,
             part_since: None,
@@ -279,15 +282,16 @@ impl Link {
         self.control.push(kind);
     }
 
-    /// Whether control frames wait for the socket.
-    pub fn has_control(&self) -> bool {
-        !self.control.is_empty() || self.pong_due.is_some() || self.liveness.is_ping_pending()
-    }
-
     /// Starts a filling of `out`: what is on the control lane.
     pub fn begin_transmit(&mut self, now: Instant, out: &mut Vec<u8>) {
         for kind in std::mem::take(&mut self.control) {
-            self.send(now, kind, out);
+            if !self.said_bye {
+                self.said_bye = matches!(kind, Kind::Bye(_));
+                self.send(now, kind, out);
+            }
+        }
+        if self.said_bye {
+            return;
         }
         if let Some(number) = self.pong_due.take() {
             let (frames_before, bytes_before) = (self.frames_sent, self.bytes_sent);
@@ -386,6 +390,23 @@ mod tests {
         client.liveness_mut().want_ping();
         let found = carry(now, &mut client, &mut server);
         assert_eq!(found, Err(LinkError::Hole { sent: lost.len() as u64, received: 0 }));
+    }
+
+    #[test]
+    fn nothing_follows_bye() {
+        let (mut client, mut server) = pair();
+        let now = Instant::from_nanos(1);
+        client.liveness_mut().want_ping();
+        assert_eq!(carry(now, &mut client, &mut server), Ok(vec![]));
+        // A pong is due, a ping is wanted and an acknowledgement waits behind it.
+        server.liveness_mut().want_ping();
+        let bye = Kind::Bye(crate::wire::Bye::default());
+        server.queue_control(bye.clone());
+        server.queue_control(Kind::Ack(crate::wire::Ack::default()));
+        assert_eq!(carry(now, &mut server, &mut client), Ok(vec![bye]));
+        let mut later = Vec::new();
+        server.begin_transmit(now, &mut later);
+        assert_eq!((later, client.liveness().rtt().smoothed()), (vec![], None));
     }
 
     #[test]
