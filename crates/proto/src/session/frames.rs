@@ -1,6 +1,7 @@
 //! What each kind of frame means to a session.
 
 use super::cause::ProtocolFault;
+use super::up::Up;
 use super::{Cause, Change, Event, Line, Recount, Reply, Request, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::{Entry, HistoryPage, Settled, Welcome, frame::Kind};
@@ -11,6 +12,7 @@ const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
 impl Session {
     pub(super) fn handle_frame(&mut self, now: Instant, kind: Kind, wire_bytes: u64) -> Result<(), Cause> {
         let Line::Up(up) = &mut self.line else { return Ok(()) };
+        up.check_time(&kind)?;
         check_numbers(&kind)?;
         match kind {
             Kind::Bye(bye) => return Err(Cause::from_bye(bye.reason(), bye.retry_after_ms)),
@@ -23,7 +25,7 @@ impl Session {
                 self.recount(diverged.last_sequence, false);
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
-                up.check_stream(&kind, &self.known)?;
+                Up::check_stream(&kind, &self.known)?;
                 self.record_arrival(&kind);
                 if let Kind::Entry(entry) = &kind {
                     self.people.handle_entry(entry, self.known.account);

@@ -216,11 +216,19 @@ impl Up {
         Ok(())
     }
 
-    /// Whether a frame of the ordered lane may come now, before anything is made of it.
-    pub(super) fn check_stream(&self, kind: &Kind, known: &Known) -> Result<(), Cause> {
-        if self.phase != Phase::Live {
-            return Err(broken("an entry came before Welcome"));
-        }
+    /// Whether a frame may come now, before anything is made of it: who has not welcomed us may be anybody, and who has
+    /// another history has nothing to say of ours.
+    pub(super) fn check_time(&self, kind: &Kind) -> Result<(), Cause> {
+        let early = match self.phase {
+            Phase::Live => false,
+            Phase::Fresh | Phase::Greeting => !matches!(kind, Kind::Welcome(_) | Kind::Bye(_)),
+            Phase::GoingBack => !matches!(kind, Kind::Bye(_)),
+        };
+        if early { Err(broken("a frame came before its time")) } else { Ok(()) }
+    }
+
+    /// Whether a frame of the ordered lane fits what came before it.
+    pub(super) fn check_stream(kind: &Kind, known: &Known) -> Result<(), Cause> {
         match kind {
             Kind::Entry(entry) => check_order(entry, known),
             _ => Ok(()),
