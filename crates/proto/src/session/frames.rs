@@ -1,7 +1,6 @@
 //! What each kind of frame means to a session.
 
 use super::cause::ProtocolFault;
-use super::up::Up;
 use super::{Cause, Change, Event, Line, Recount, Reply, Request, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::{Entry, HistoryPage, Settled, Welcome, frame::Kind};
@@ -25,7 +24,7 @@ impl Session {
                 self.recount(diverged.last_sequence, false);
             }
             Kind::Entry(_) | Kind::Heads(_) | Kind::Through(_) | Kind::Gap(_) => {
-                Up::check_stream(&kind, &self.known)?;
+                up.check_stream(&kind, wire_bytes, &self.known)?;
                 self.record_arrival(&kind);
                 if let Kind::Entry(entry) = &kind {
                     self.people.handle_entry(entry, self.known.account);
@@ -39,9 +38,10 @@ impl Session {
             }
             Kind::Outcomes(outcomes) => {
                 for outcome in outcomes.outcomes {
-                    self.outbox.handle_outcome(&outcome);
-                    self.known.tell(outcome.position);
-                    self.intake.push(Change::Outcome(outcome));
+                    if self.outbox.handle_outcome(&outcome) {
+                        self.known.tell(outcome.position);
+                        self.intake.push(Change::Outcome(outcome));
+                    }
                 }
             }
             Kind::Hold(hold) => {

@@ -30,6 +30,13 @@ impl Intake {
     pub(super) fn push(&mut self, change: Change) {
         self.mark.resets |= matches!(change, Change::Diverged { .. });
         self.mark.renumbers |= matches!(change, Change::Renumbered { .. });
+        // Of two that say how far everything has come the later one says all.
+        if let (Some(Change::Through { position }), Change::Through { position: later }) =
+            (self.gathering.last_mut(), &change)
+        {
+            *position = *later;
+            return;
+        }
         self.gathering.push(change);
     }
 

@@ -1,6 +1,6 @@
 //! The session's view of the durable outbox: a window of its rows, what was sent on this link, what may be sent next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::ids::{OperationId, RoomId};
 use crate::time::{Duration, Instant};
@@ -46,6 +46,10 @@ pub(super) struct Outbox {
     /// The highest sequence sent on this link, and the highest one answered there.
     sent_through: u64,
     answered_through: u64,
+    /// The highest sequence that ever left on this link, whatever was held since.
+    sent_highest: u64,
+    /// Sequences whose outcome came on this link and is not stored.
+    answered: BTreeSet<u64>,
     held: Option<Held>,
     /// Where a gap made us go back to, until that one is answered.
     gone_back_to: Option<u64>,
@@ -94,6 +98,8 @@ impl Outbox {
         self.next_sequence = 0;
         self.sent_through = 0;
         self.answered_through = 0;
+        self.sent_highest = 0;
+        self.answered.clear();
         self.held = None;
         self.gone_back_to = None;
     }
@@ -151,15 +157,23 @@ impl Outbox {
         self.resolve(&mut op);
         self.next_sequence = op.sequence + 1;
         self.sent_through = self.sent_through.max(op.sequence);
+        self.sent_highest = self.sent_highest.max(op.sequence);
         Some(op)
     }
 
-    pub(super) fn handle_outcome(&mut self, outcome: &wire::Outcome) {
+    /// An outcome came; says whether it is to be stored. One that was, or of what did not leave on this link, says
+    /// nothing: what waits for the disk is bounded by what was sent.
+    pub(super) fn handle_outcome(&mut self, outcome: &wire::Outcome) -> bool {
+        let awaited = self.confirmed_through < outcome.sequence && outcome.sequence <= self.sent_highest;
+        if !awaited || !self.answered.insert(outcome.sequence) {
+            return false;
+        }
         self.answered_through = self.answered_through.max(outcome.sequence);
         self.gone_back_to = self.gone_back_to.filter(|&from| from > outcome.sequence);
         if outcome.refusal == 0 && outcome.room != 0 {
             self.remember_entered(OperationId(outcome.id), RoomId(outcome.room));
         }
+        true
     }
 
     /// The server did not apply what came from this sequence on.
@@ -190,6 +204,7 @@ impl Outbox {
             self.remember_entered(operation, room);
         }
         self.confirmed_through = self.confirmed_through.max(confirmed_through.min(self.loaded_through));
+        self.answered = self.answered.split_off(&(self.confirmed_through + 1));
         let mut settled = 0;
         while self.rows.front().is_some_and(|row| row.sequence <= self.confirmed_through) {
             if let Some(row) = self.rows.pop_front() {

@@ -19,6 +19,8 @@ use crate::wire::{self, entry::What, frame::Kind};
 const TRANSMIT_BYTES: usize = 16 * 1024;
 /// What may leave before the server has welcomed us, besides Hello.
 const FIRST_FLIGHT_BYTES_MAX: u64 = 64 * 1024;
+/// The smallest window that a server grants.
+const WINDOW_BYTES_MIN: u32 = 16 * 1024;
 /// The versions of the protocol that this client speaks.
 const VERSION_MIN: u32 = 1;
 const VERSION_MAX: u32 = 1;
@@ -46,8 +48,11 @@ pub(super) struct Up {
     pub(super) phase: Phase,
     /// The optional features in force.
     features: u64,
-    /// Bytes of the entries lane taken in.
+    /// Bytes of the entries lane taken in, and those of them that were acknowledged.
     stream_bytes: u64,
+    acknowledged: u64,
+    /// What the server may have sent beyond them.
+    window_bytes: u64,
     /// Heads of a new device, until the last frame of them.
     first_heads: Option<Vec<wire::Head>>,
     first_flight_bytes: u64,
@@ -75,6 +80,8 @@ impl Up {
             phase: Phase::Fresh,
             features: 0,
             stream_bytes: 0,
+            acknowledged: 0,
+            window_bytes: settings.window_bytes.max(WINDOW_BYTES_MIN).into(),
             first_heads: None,
             first_flight_bytes: 0,
             op_rest: Bytes::new(),
@@ -104,6 +111,7 @@ impl Up {
     }
 
     pub(super) fn acknowledge(&mut self, position: u64, stream_bytes: u64) {
+        self.acknowledged = stream_bytes;
         self.link.queue_control(Kind::Ack(wire::Ack { position, stream_bytes }));
     }
 
@@ -227,10 +235,16 @@ impl Up {
         if early { Err(broken("a frame came before its time")) } else { Ok(()) }
     }
 
-    /// Whether a frame of the ordered lane fits what came before it.
-    pub(super) fn check_stream(kind: &Kind, known: &Known) -> Result<(), Cause> {
+    /// Whether a frame of the ordered lane may come now.
+    pub(super) fn check_stream(&self, kind: &Kind, wire_bytes: u64, known: &Known) -> Result<(), Cause> {
         match kind {
-            Kind::Entry(entry) => check_order(entry, known),
+            Kind::Entry(entry) => {
+                let unacknowledged = self.stream_bytes.saturating_sub(self.acknowledged);
+                if unacknowledged > 0 && unacknowledged + wire_bytes > self.window_bytes {
+                    return Err(broken("more entries came than the window takes"));
+                }
+                check_order(entry, known)
+            }
             _ => Ok(()),
         }
     }
@@ -261,7 +275,9 @@ impl Up {
             }
             // Nothing is retained for less than ever by version 1's servers; a hole that is told is still no order.
             Kind::Gap(gap) => {
-                known.rooms.insert(RoomId(gap.room), Some(gap.to_sequence));
+                if let Some(last) = known.rooms.get_mut(&RoomId(gap.room)) {
+                    *last = Some(gap.to_sequence);
+                }
             }
             _ => return Err(broken("a frame came on the wrong lane")),
         }

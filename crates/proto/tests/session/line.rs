@@ -92,7 +92,7 @@ impl Line {
                 Event::Connect => self.session.handle_opened(self.now),
                 Event::Load(load) => self.load = Some(load),
                 Event::Answered { number, .. } => answers.push(number),
-                Event::Close | Event::NeedDevice | Event::StatusChanged | Event::Recorded(_) => {}
+                Event::Close | Event::StatusChanged | Event::Recorded(_) => {}
             }
         }
         answers
