@@ -3,7 +3,7 @@
 use super::cause::ProtocolFault;
 use super::{Cause, Change, Event, Line, Recount, Reply, Request, Session};
 use crate::time::{Duration, Instant};
-use crate::wire::{Entry, HistoryPage, Settled, Welcome, frame::Kind};
+use crate::wire::{Entry, Failed, HistoryPage, Settled, Welcome, frame::Kind};
 
 /// What a store can hold, and count on from, of positions and room sequences.
 const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
@@ -31,8 +31,9 @@ impl Session {
                 }
                 let Line::Up(up) = &mut self.line else { return Ok(()) };
                 let answered = up.handle_stream(kind, wire_bytes, &mut self.known, &mut self.intake)?;
-                if let Some(number) = answered {
-                    self.requests.handle_answer(number);
+                if let Some(number) = answered
+                    && self.requests.handle_answer(number, |request| matches!(request, Request::Sync))?
+                {
                     self.intake.handle_answered(number);
                 }
             }
@@ -49,16 +50,17 @@ impl Session {
                 self.events.push_back(Event::StatusChanged);
             }
             Kind::Settled(settled) => self.handle_settled(&settled)?,
-            Kind::HistoryPage(page) => self.handle_page(page),
-            Kind::Failed(failed) => {
-                if self.requests.handle_answer(failed.number).is_some() {
-                    let result = Err(failed.error());
-                    self.events.push_back(Event::Answered { number: failed.number, result });
-                }
-            }
+            Kind::HistoryPage(page) => self.handle_page(page)?,
+            Kind::Failed(failed) => self.handle_failed(&failed),
             Kind::Signal(signal) => self.people.handle_signal(now, signal),
-            Kind::MembersPage(page) => self.handle_reply(page.number, Reply::Members(page))?,
-            Kind::RoomsPage(page) => self.handle_reply(page.number, Reply::Rooms(page))?,
+            Kind::MembersPage(page) => {
+                let fits = |request: &Request| matches!(request, Request::Members { .. });
+                self.handle_reply(page.number, Reply::Members(page), fits)?;
+            }
+            Kind::RoomsPage(page) => {
+                let fits = |request: &Request| matches!(request, Request::Rooms { .. });
+                self.handle_reply(page.number, Reply::Rooms(page), fits)?;
+            }
             Kind::Hello(_)
             | Kind::Continue(_)
             | Kind::Op(_)
@@ -97,26 +99,37 @@ impl Session {
         Ok(())
     }
 
-    fn handle_page(&mut self, page: HistoryPage) {
+    fn handle_page(&mut self, page: HistoryPage) -> Result<(), Cause> {
         let number = page.number;
-        if self.requests.handle_answer(number).is_some() {
+        if self.requests.handle_answer(number, |request| matches!(request, Request::History { .. }))? {
             if let Some(highest) = page.entries.iter().map(|entry| entry.position).max() {
                 self.known.tell(highest);
             }
             self.intake.push(Change::Page(page));
             self.intake.handle_answered(number);
         }
+        Ok(())
     }
 
     /// A reply that needs no storing.
-    fn handle_reply(&mut self, number: u32, reply: Reply) -> Result<(), Cause> {
-        match (self.requests.handle_answer(number), &reply) {
-            (None, _) => return Ok(()),
-            (Some(Request::Members { .. }), Reply::Members(_)) | (Some(Request::Rooms { .. }), Reply::Rooms(_)) => {}
-            (Some(_), _) => return Err(Cause::ProtocolError(ProtocolFault::Rule("a request has another's answer"))),
+    fn handle_reply(&mut self, number: u32, reply: Reply, fits: fn(&Request) -> bool) -> Result<(), Cause> {
+        if self.requests.handle_answer(number, fits)? {
+            self.events.push_back(Event::Answered { number, result: Ok(reply) });
         }
-        self.events.push_back(Event::Answered { number, result: Ok(reply) });
         Ok(())
+    }
+
+    fn handle_failed(&mut self, failed: &Failed) {
+        if !self.requests.close(failed.number) {
+            return;
+        }
+        match &mut self.recount {
+            // Nothing is sent before our own is answered: it is asked until it is.
+            Recount::Syncing { sync, .. } if *sync == failed.number => *sync = self.requests.ask(Request::Sync),
+            Recount::No | Recount::Wanted | Recount::Syncing { .. } | Recount::Renumbering => {
+                self.events.push_back(Event::Answered { number: failed.number, result: Err(failed.error()) });
+            }
+        }
     }
 
     /// Nothing more is sent before all has come that the server has, and what is left is numbered anew.

@@ -263,7 +263,7 @@ impl Session {
 
     /// Nobody waits for the answer to this request any more.
     pub fn cancel(&mut self, number: u32) {
-        self.requests.handle_answer(number);
+        self.requests.close(number);
     }
 
     // ---- the transport

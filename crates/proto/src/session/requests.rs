@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cause::{Cause, ProtocolFault};
 #[cfg(doc)]
 use crate::features;
 use crate::ids::{AccountId, RoomId};
@@ -105,10 +106,19 @@ impl Requests {
         self.open.extract_if(.., of_people).map(|(number, _)| number).collect()
     }
 
-    /// An answer came; `None` if nobody waits for it.
-    pub(super) fn handle_answer(&mut self, number: u32) -> Option<Request> {
-        let (request, sent) = self.open.remove(&number)?;
+    /// An answer came that fits such requests; whether anybody waits for it. Where it is another's the peer is wrong,
+    /// and the request stays open.
+    pub(super) fn handle_answer(&mut self, number: u32, fits: fn(&Request) -> bool) -> Result<bool, Cause> {
+        if self.open.get(&number).is_some_and(|(request, _)| !fits(request)) {
+            return Err(Cause::ProtocolError(ProtocolFault::Rule("a request has another's answer")));
+        }
+        Ok(self.close(number))
+    }
+
+    /// Nothing more is to come of a request; whether anybody waited for it.
+    pub(super) fn close(&mut self, number: u32) -> bool {
+        let Some((_, sent)) = self.open.remove(&number) else { return false };
         self.sent -= usize::from(sent);
-        Some(request)
+        true
     }
 }
