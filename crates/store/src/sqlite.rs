@@ -164,6 +164,8 @@ fn kind_of_failure(failure: &ffi::Error) -> DatabaseErrorKind {
         ErrorCode::DiskFull => DatabaseErrorKind::Full,
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => DatabaseErrorKind::ReadOnly,
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => DatabaseErrorKind::Corrupt,
+        // No statement of ours is wrong by itself: the tables, or what describes them, are not as they were made.
+        ErrorCode::Unknown if failure.extended_code == ffi::SQLITE_ERROR => DatabaseErrorKind::Corrupt,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => DatabaseErrorKind::Busy,
         _ => DatabaseErrorKind::Other,
     }
@@ -265,6 +267,7 @@ mod tests {
         assert_eq!(kind(ffi::SQLITE_IOERR_DIR_FSYNC), DatabaseErrorKind::SyncFailed);
         assert_eq!(kind(ffi::SQLITE_IOERR_WRITE), DatabaseErrorKind::WriteFailed);
         assert_eq!(kind(ffi::SQLITE_IOERR_READ), DatabaseErrorKind::Other);
+        assert_eq!(kind(ffi::SQLITE_ERROR), DatabaseErrorKind::Corrupt);
         assert_eq!(kind(ffi::SQLITE_FULL), DatabaseErrorKind::Full);
         assert_eq!(kind(ffi::SQLITE_IOERR_SHMSIZE), DatabaseErrorKind::Full);
     }

@@ -60,6 +60,8 @@ fn an_index_that_is_missing_or_damaged_is_made_again() {
     assert_made_again(directory.path());
     change(&index, "PRAGMA user_version = 2");
     assert_made_again(directory.path());
+    change(&index, "DROP TABLE mark");
+    assert_made_again(directory.path());
     let mut pages = std::fs::read(&index).expect("an index");
     pages[4_096..].fill(b'x');
     std::fs::write(&index, pages).expect("an index that is damaged behind its first page");
