@@ -1,6 +1,7 @@
 //! The server's state: accounts, devices, rooms, memberships. It changes only by installing what a draft decided.
 //! All of it is in memory; its rows on disk are written with the entries that changed them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
@@ -265,8 +266,11 @@ impl State {
         match (self.is_member(account, room), is_member) {
             (false, true) => *self.member_counts.entry(room).or_default() += 1,
             (true, false) => {
-                if let Some(count) = self.member_counts.get_mut(&room) {
-                    *count -= 1;
+                if let Entry::Occupied(mut count) = self.member_counts.entry(room) {
+                    *count.get_mut() -= 1;
+                    if *count.get() == 0 {
+                        count.remove();
+                    }
                 }
             }
             (false, false) | (true, true) => {}

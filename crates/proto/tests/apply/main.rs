@@ -269,6 +269,7 @@ fn run(batches: &[Batch]) {
         }
         check_log(&disk, &hub, &model);
         check_log(&disk, &disk.hub(), &model);
+        assert_eq!(format!("{:?}", hub.state()), format!("{:?}", disk.hub().state()), "the state as its rows tell it");
     }
 }
 
@@ -334,4 +335,19 @@ fn two_who_enter_one_name_in_other_letters_are_in_one_room() {
     let mut second = op(1, 0, enter("ZOE\u{308}"));
     second.id = 77;
     assert_eq!(room(draft.apply(origin(1), &second)), here);
+}
+
+#[test]
+fn of_a_room_that_everybody_left_no_more_is_known_than_after_a_restart() {
+    let mut disk = Disk::default();
+    let (mut hub, _) = opened(&mut disk);
+    let mut draft = hub.draft(0);
+    let Answer::Outcome(entered) = draft.apply(origin(0), &op(1, 0, enter("lobby"))) else { panic!("no outcome") };
+    let room = Some(RoomRef { by: Some(By::Room(entered.room)) });
+    draft.apply(origin(0), &op(2, 0, Body::Leave(wire::Leave { room })));
+    let changes = draft.finish();
+    disk.store(&changes);
+    hub.commit(&changes);
+    assert_eq!(hub.state().member_count(RoomId(entered.room)), 0);
+    assert_eq!(format!("{:?}", hub.state()), format!("{:?}", disk.hub().state()));
 }
