@@ -29,6 +29,7 @@ proptest! {
             parts += codec::encode_kind(kind.clone(), &mut bytes);
         }
         prop_assert_eq!(codec::count_parts(&bytes), parts);
+        prop_assert_eq!(kinds.iter().map(codec::wire_bytes).sum::<u64>(), bytes.len() as u64);
         let mut decoder = Decoder::default();
         let mut decoded = Vec::new();
         let mut wire_bytes = 0;

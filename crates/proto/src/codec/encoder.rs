@@ -28,6 +28,18 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) -> u64 {
     parts as u64
 }
 
+/// How many bytes a frame of this kind has on the wire.
+pub fn wire_bytes(kind: &Kind) -> u64 {
+    let length = kind.encoded_len();
+    let of_part = |length: usize| {
+        let counted = 1 + length + CRC_BYTES;
+        (prost::length_delimiter_len(counted) + counted) as u64
+    };
+    let (full, rest) = (length / PART_BODY_BYTES_MAX, length % PART_BODY_BYTES_MAX);
+    let last = if rest > 0 || full == 0 { of_part(rest) } else { 0 };
+    full as u64 * of_part(PART_BODY_BYTES_MAX) + last
+}
+
 /// The first part of some encoded frames, and what follows it. The bytes are our own, so they are well formed.
 pub fn first_part(encoded: &[u8]) -> (&[u8], &[u8]) {
     let (length, prefix) = read_length(encoded);

@@ -5,7 +5,7 @@ mod encoder;
 mod lane;
 
 pub use decoder::{Decoder, Received};
-pub use encoder::{count_parts, encode, encode_kind, first_part};
+pub use encoder::{count_parts, encode, encode_kind, first_part, wire_bytes};
 pub use lane::{Lane, lane_of, name_of};
 
 /// The most body bytes one part carries on the wire; a longer body goes in several parts.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::codec;
 use crate::ids::{OperationId, RoomId};
 use crate::time::{Duration, Instant};
-use crate::wire::{self, HoldCause, Op, RoomRef, op::Body, room_ref::By};
+use crate::wire::{self, HoldCause, Op, RoomRef, frame::Kind, op::Body, room_ref::By};
 
 /// The most operations sent and not yet confirmed.
 pub const OPERATIONS_IN_FLIGHT_MAX: u64 = 1_024;
@@ -141,24 +142,28 @@ impl Outbox {
         self.held = self.held.filter(|held| now < held.until);
     }
 
-    /// The next operation to send, if one may be and its body has at most `bytes_max` bytes.
-    pub(super) fn poll_send(&mut self, now: Instant, bytes_max: u64) -> Option<Op> {
+    /// The next operation to send, if one may be and has at most `bytes_max` bytes on the wire.
+    pub(super) fn poll_send(&mut self, now: Instant, bytes_max: u64) -> Option<Kind> {
         self.handle_timeout(now);
         if self.held.is_some() {
             return None;
         }
         let index = self.rows.partition_point(|row| row.sequence < self.next_sequence);
-        let row = self.rows.get(index).filter(|row| row_bytes(row) as u64 <= bytes_max)?;
+        let row = self.rows.get(index)?;
         if row.sequence > self.confirmed_through + OPERATIONS_IN_FLIGHT_MAX {
             return None;
         }
         let mut op = row.clone();
         op.confirmed_through = self.confirmed_through;
         self.resolve(&mut op);
-        self.next_sequence = op.sequence + 1;
-        self.sent_through = self.sent_through.max(op.sequence);
-        self.sent_highest = self.sent_highest.max(op.sequence);
-        Some(op)
+        let (sequence, kind) = (op.sequence, Kind::Op(op));
+        if codec::wire_bytes(&kind) > bytes_max {
+            return None;
+        }
+        self.next_sequence = sequence + 1;
+        self.sent_through = self.sent_through.max(sequence);
+        self.sent_highest = self.sent_highest.max(sequence);
+        Some(kind)
     }
 
     /// An outcome came; says whether it is to be stored. One that was, or of what did not leave on this link, says

@@ -160,7 +160,7 @@ impl Up {
             };
             let Some(op) = outbox.poll_send(now, room) else { break };
             let before = out.len();
-            self.op_rest = self.link.send_first_part(now, Kind::Op(op), out).into();
+            self.op_rest = self.link.send_first_part(now, op, out).into();
             if self.phase == Phase::Greeting {
                 self.first_flight_bytes += (out.len() - before + self.op_rest.len()) as u64;
             }
