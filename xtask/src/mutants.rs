@@ -14,8 +14,13 @@ use list::MUTANTS;
 /// Where the copy is and what is built of it, in the target directory.
 const COPY: &str = "mutants/tree";
 const BUILT: &str = "mutants/target";
+/// What the build makes, and where its like without a fault is kept.
+const PROGRAM: &str = "sim/steadfast-sim";
+const SOUND: &str = "sound";
 /// Where the seeds begin: the same for all, so that a result can be had again.
 const FIRST_SEED: u64 = 1;
+/// How the simulator tells which seed broke a promise.
+const BROKEN: &str = "broken: seed ";
 
 /// One fault: a text that stands once in a file, and what stands there instead.
 struct Mutant {
@@ -62,17 +67,14 @@ pub(crate) fn run(workspace: &Workspace, only: &str, seeds: Option<u32>) -> Resu
     let copy = Copy { tree: target.join(COPY), built: target.join(BUILT) };
     copy.refresh(workspace)?;
     println!("    the sources as they are");
-    let mut survivors = Vec::new();
-    if let Found::Broken { told } = copy.simulate(workspace, SOUND_SEEDS)? {
-        survivors.push(format!("the sources as they are break: {told}"));
-    }
-    let mut caught = 0;
+    let sound = copy.build_sound(workspace)?;
+    let (mut survivors, mut caught) = (Vec::new(), 0);
     for mutant in &chosen {
         println!("    {}", mutant.name);
         let seeds = seeds.unwrap_or(mutant.seeds_max);
-        match copy.try_mutant(workspace, mutant, seeds)? {
-            Found::Broken { told } => {
-                println!("      caught: {told}");
+        match copy.try_mutant(workspace, mutant, &sound, seeds)? {
+            Found::Broken { seed, told } => {
+                println!("      caught by seed {seed} of {seeds}: {told}");
                 caught += 1;
             }
             Found::Nothing => survivors.push(format!("{}: not noticed in {seeds} seeds", mutant.name)),
@@ -86,13 +88,12 @@ pub(crate) fn run(workspace: &Workspace, only: &str, seeds: Option<u32>) -> Resu
     if survivors.is_empty() { Ok(()) } else { Err(Failure::Findings(survivors)) }
 }
 
-/// How many seeds the sources without a fault have to pass, so that a catch means something.
-const SOUND_SEEDS: u32 = 50;
-
 /// What a run of the simulator said.
+#[derive(Debug, PartialEq, Eq)]
 enum Found {
-    /// A promise broke; where, and which.
+    /// A promise broke; at which seed, and which.
     Broken {
+        seed: u64,
         told: String,
     },
     Nothing,
@@ -133,36 +134,66 @@ impl Copy {
         std::fs::write(&to, bytes).map_err(failed)
     }
 
-    fn try_mutant(&self, workspace: &Workspace, mutant: &Mutant, seeds: u32) -> Result<Found, Failure> {
+    /// The simulator of the sources without a fault, which is put aside.
+    fn build_sound(&self, workspace: &Workspace) -> Result<PathBuf, Failure> {
+        if !self.build(workspace)? {
+            return Err(Failure::Findings(vec!["the sources as they are do not build".to_owned()]));
+        }
+        let sound = self.built.join(SOUND);
+        let copied = std::fs::copy(self.built.join(PROGRAM), &sound);
+        copied.map_err(|error| Failure::Io { doing: "putting the sound simulator aside".to_owned(), error })?;
+        Ok(sound)
+    }
+
+    fn try_mutant(&self, workspace: &Workspace, mutant: &Mutant, sound: &Path, seeds: u32) -> Result<Found, Failure> {
         let whole = read(&workspace.root().join(mutant.file))?;
         let faulty = fault_of(workspace.root(), mutant).map_err(|finding| Failure::Findings(vec![finding]))?;
         self.put(mutant.file, faulty.as_bytes())?;
-        let found = self.simulate(workspace, seeds);
+        let built = self.build(workspace);
         self.put(mutant.file, &whole)?;
-        found
+        if !built? {
+            return Ok(Found::NotBuilt);
+        }
+        let faulty = self.built.join(PROGRAM);
+        let (mut seed, end) = (FIRST_SEED, FIRST_SEED + u64::from(seeds));
+        // What the sources without the fault break, too, says nothing of the fault.
+        while seed < end {
+            match simulate(workspace, &faulty, seed, end - seed)? {
+                Found::Broken { seed: broken, .. } if simulate(workspace, sound, broken, 1)? != Found::Nothing => {
+                    println!("      seed {broken} breaks without it, too");
+                    seed = broken + 1;
+                }
+                found => return Ok(found),
+            }
+        }
+        Ok(Found::Nothing)
     }
 
-    fn simulate(&self, workspace: &Workspace, seeds: u32) -> Result<Found, Failure> {
+    fn build(&self, workspace: &Workspace) -> Result<bool, Failure> {
         let mut build =
             workspace.cargo(&["build", "--quiet", "--locked", "--profile", "sim", "--package", "steadfast-sim"]);
         build.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.built).env("RUSTFLAGS", "-Awarnings");
-        let failed = |doing: &str| {
-            let doing = doing.to_owned();
-            move |error| Failure::Io { doing, error }
-        };
-        if !build.status().map_err(failed("building a mutant"))?.success() {
-            return Ok(Found::NotBuilt);
-        }
-        let mut run = workspace.command(self.built.join("sim/steadfast-sim"));
-        run.args(["--seeds", &seeds.to_string(), "--seed", &FIRST_SEED.to_string(), "--first-failure"]);
-        let ran = run.stderr(Stdio::null()).output().map_err(failed("running a mutant"))?;
-        if ran.status.success() {
-            return Ok(Found::Nothing);
-        }
-        let said = String::from_utf8_lossy(&ran.stdout);
-        let told = said.lines().find(|line| line.starts_with("broken: ")).unwrap_or("it ended with an error");
-        Ok(Found::Broken { told: told.trim_start_matches("broken: ").to_owned() })
+        let status = build.status();
+        Ok(status.map_err(|error| Failure::Io { doing: "building a mutant".to_owned(), error })?.success())
     }
+}
+
+/// Runs so many seeds, up to the first that breaks a promise. Those that are kept are left out: the numbers are to hold
+/// for any seeds. A kind of fault that never bit is no broken promise, so what counts is what was said.
+fn simulate(workspace: &Workspace, program: &Path, seed: u64, seeds: u64) -> Result<Found, Failure> {
+    let mut run = workspace.command(program);
+    run.args(["--seeds", &seeds.to_string(), "--seed", &seed.to_string(), "--first-failure", "--without-kept"]);
+    let ran = run.stderr(Stdio::null()).output();
+    let ran = ran.map_err(|error| Failure::Io { doing: "running a mutant".to_owned(), error })?;
+    Ok(found_in(&String::from_utf8_lossy(&ran.stdout)))
+}
+
+fn found_in(said: &str) -> Found {
+    let broken = said.lines().find_map(|line| {
+        let (seed, told) = line.strip_prefix(BROKEN)?.split_once(' ')?;
+        Some(Found::Broken { seed: seed.parse().ok()?, told: told.to_owned() })
+    });
+    broken.unwrap_or(Found::Nothing)
 }
 
 fn is_source(name: &str) -> bool {
@@ -193,6 +224,16 @@ mod tests {
         let names: std::collections::BTreeSet<_> = MUTANTS.iter().map(|mutant| mutant.name).collect();
         assert_eq!(names.len(), MUTANTS.len(), "two mutants have one name");
         assert!(MUTANTS.len() >= 15, "{} mutants are too few", MUTANTS.len());
+    }
+
+    #[test]
+    fn only_a_promise_that_broke_is_a_catch() {
+        let said = "broken: seed 7 at 0:31.002: lost: it is gone\nseeds=8 faults=90";
+        let told = "at 0:31.002: lost: it is gone".to_owned();
+        assert_eq!(found_in(said), Found::Broken { seed: 7, told });
+        for said in ["", "never seen: drain\nseeds=200", "broken: a process that ran seeds ended before it was done"] {
+            assert_eq!(found_in(said), Found::Nothing, "{said}");
+        }
     }
 
     #[test]
