@@ -125,6 +125,11 @@ pub enum Act {
         /// How long each is.
         bytes: usize,
     },
+    /// Says something in each of many public rooms at once, and enters those that it is not in.
+    SendEverywhere {
+        /// How many.
+        rooms: usize,
+    },
     /// Opens a conversation with an account and says something.
     Direct {
         /// The other account.
@@ -251,6 +256,15 @@ pub enum Fault {
     AddressChange {
         /// The device.
         device: usize,
+    },
+    /// Every line that the device makes for a while is reset soon after: a bad antenna, a box that finds it out.
+    Flap {
+        /// The device.
+        device: usize,
+        /// How soon.
+        after: Duration,
+        /// How long.
+        lasts: Duration,
     },
     /// There is no network for a while: lines are dead and none can be made.
     NoNetwork {

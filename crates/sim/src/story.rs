@@ -77,6 +77,7 @@ fn act_words(act: &Act) -> String {
         Act::Enter { room } => format!("enters room {room}"),
         Act::Leave { room } => format!("leaves room {room}"),
         Act::Send { room, count, bytes } => format!("sends {count} messages of {bytes} bytes to room {room}"),
+        Act::SendEverywhere { rooms } => format!("says something in each of {rooms} more rooms"),
         Act::Direct { account } => format!("writes to account {account}"),
         Act::CreatePrivate { room } => format!("makes the private room {room}"),
         Act::Add { room, account } => format!("adds account {account} to room {room}"),
@@ -109,6 +110,9 @@ fn fault_words(fault: &Fault) -> String {
             format!("device {device}'s line is forgotten by a box between if it was quiet for {quiet:?}")
         }
         Fault::AddressChange { device } => format!("device {device} gets another address"),
+        Fault::Flap { device, after, lasts } => {
+            format!("device {device}'s lines are reset when they are {after:?} old, for {lasts:?}")
+        }
         Fault::NoNetwork { device, lasts } => format!("device {device} has no network for {lasts:?}"),
         Fault::Kill { whose, back, in_calls } => {
             format!("{} is killed{}; back after {back:?}", machine(*whose), calls(*in_calls))

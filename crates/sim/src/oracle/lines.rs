@@ -1,6 +1,6 @@
 //! Does a status tell the truth, and is a line given up for a reason?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use steadfast_proto::session::{Cause, State};
 use steadfast_proto::time::{Duration, Instant};
@@ -20,6 +20,8 @@ const TRIES_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Lines {
     devices: BTreeMap<usize, Seen>,
+    /// Those whose profile was put back or copied: what the server says may contradict it.
+    put_back: BTreeSet<usize>,
     server_up_since: Option<Instant>,
     /// The lines that the server holds.
     held: BTreeMap<u64, Held>,
@@ -57,9 +59,14 @@ impl Lines {
                 self.devices.entry(*device).or_default().lost_at.get_or_insert(now);
                 let silence = matches!(
                     cause,
-                    Cause::Silent { .. } | Cause::Hole | Cause::ProtocolError(_) | Cause::HandshakeTimedOut
+                    Cause::Silent { .. }
+                        | Cause::WokeFromSleep
+                        | Cause::Hole
+                        | Cause::ProtocolError(_)
+                        | Cause::HandshakeTimedOut
                 );
-                if silence && !disturbed {
+                let contradicted = matches!(cause, Cause::ProtocolError(_)) && self.put_back.contains(device);
+                if silence && !disturbed && !contradicted {
                     let text = format!("device {device} gave up a line that nothing was wrong with: {cause:?}");
                     return broken(Promise::FalseAlarm, text);
                 }
@@ -74,6 +81,9 @@ impl Lines {
                     self.returned.add(now.since(lost.max(up)));
                 }
             }
+            Observed::ProfileRestored { device } => {
+                self.put_back.insert(*device);
+            }
             Observed::LetGo { .. }
             | Observed::Accepted { .. }
             | Observed::Tried { .. }
@@ -82,7 +92,6 @@ impl Lines {
             | Observed::OnWire { .. }
             | Observed::DeviceStarted { .. }
             | Observed::ServerRestored
-            | Observed::ProfileRestored { .. }
             | Observed::Contradiction { .. } => {}
         }
         Ok(())

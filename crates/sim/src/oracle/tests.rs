@@ -1,7 +1,9 @@
 //! That each check can fail: a hand-made history that breaks a promise, and the word for it.
 
 use bytes::Bytes;
+use steadfast_proto::codec::CodecError;
 use steadfast_proto::ids::{AccountId, OperationId, RoomId};
+use steadfast_proto::link::LinkError;
 use steadfast_proto::session::{Cause, Change};
 use steadfast_proto::time::{Duration, Instant};
 use steadfast_proto::wire::{self, Entry, RoomKind, entry::What};
@@ -10,7 +12,7 @@ use steadfast_store::profile::{RoomInfo, StoredMessage};
 use super::ending::View;
 use super::ledger::{Devices, Ledger};
 use super::{Broken, Log, Oracle, Promise};
-use crate::plan::{Act, DevicePlan, Fault, Plan, VersionPlan, Ways, draw};
+use crate::plan::{Act, DevicePlan, Fault, Machine, Plan, VersionPlan, Ways, draw};
 use crate::world::World;
 use crate::world::observed::{Observed, Said};
 
@@ -170,6 +172,14 @@ fn a_line_that_is_given_up_for_nothing_is_found_on_both_sides() {
     let lost = |disturbed| Observed::Lost { device: 0, cause: Cause::Silent { for_ms: 3_000 }, disturbed };
     assert_eq!(promise(lines.handle(now, &lost(true))), None);
     assert_eq!(promise(lines.handle(now, &lost(false))), Some(Promise::FalseAlarm));
+    let slept = Observed::Lost { device: 0, cause: Cause::WokeFromSleep, disturbed: false };
+    assert_eq!(promise(lines.handle(now, &slept)), Some(Promise::FalseAlarm));
+    let cause = Cause::from(LinkError::Codec(CodecError::BadChecksum));
+    let contradicted = Observed::Lost { device: 0, cause, disturbed: false };
+    assert_eq!(promise(lines.handle(now, &contradicted)), Some(Promise::FalseAlarm));
+    assert_eq!(promise(lines.handle(now, &Observed::ProfileRestored { device: 0 })), None);
+    assert_eq!(promise(lines.handle(now, &contradicted)), None);
+    assert_eq!(promise(lines.handle(now, &slept)), Some(Promise::FalseAlarm));
     assert_eq!(promise(lines.handle(now, &Observed::LetGo { device: 0, disturbed: false })), Some(Promise::FalseAlarm));
 }
 
@@ -183,6 +193,56 @@ fn one_online() -> (World, Oracle) {
     assert!(world.devices[0].is_online());
     assert_eq!(promise(oracle.look(&mut world)), None);
     (world, oracle)
+}
+
+#[test]
+fn a_device_that_gives_up_a_good_line_of_its_own_accord_is_found() {
+    let (mut world, mut oracle) = one_online();
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(promise(oracle.look(&mut world)), None);
+    let there = &mut world.devices[0];
+    let clock = there.machine.clock(world.now);
+    // As if it could not read what came.
+    there.process.as_mut().expect("it runs").session.handle_bytes(clock, &[0xff; 64]);
+    world.drive_device(0);
+    assert_eq!(promise(oracle.look(&mut world)), Some(Promise::FalseAlarm));
+}
+
+#[test]
+fn a_server_that_gives_up_a_good_line_for_what_came_by_it_is_found() {
+    let (mut world, mut oracle) = one_online();
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(promise(oracle.look(&mut world)), None);
+    let line = world.devices[0].line.expect("it is online");
+    world.server_bytes(line, &[0xff; 64]);
+    assert_eq!(promise(oracle.look(&mut world)), Some(Promise::FalseAlarm));
+}
+
+#[test]
+fn a_sleep_is_an_excuse_for_the_other_end_that_gives_the_line_up_and_none_for_its_own() {
+    let (mut world, _) = one_online();
+    world.run_for(Duration::from_secs(60));
+    let line = world.devices[0].line.expect("it is online");
+    let excused = |world: &World| [Machine::Server, Machine::Device(0)].map(|end| world.may_be_silent(line, end));
+    assert_eq!(excused(&world), [false, false]);
+    world.fail(&Fault::Sleep { whose: Machine::Device(0), lasts: Duration::from_secs(5) });
+    assert_eq!(excused(&world), [true, false]);
+    world.fail(&Fault::Silence { device: 0, ways: Ways::Up });
+    assert_eq!(excused(&world), [true, true]);
+}
+
+#[test]
+fn a_device_whose_lines_die_young_is_tried_often_enough_to_tell_and_not_too_often() {
+    let (mut world, mut oracle) = one_online();
+    let lasts = Duration::from_secs(120);
+    world.fail(&Fault::Flap { device: 0, after: Duration::from_millis(900), lasts });
+    world.run_for(lasts);
+    assert_eq!(promise(oracle.look(&mut world)), None);
+    let bites = world.settled_bites();
+    assert!(bites.kinds().any(|kind| kind == ("lines that die young", 1, 1)));
+    let tries = world.devices[0].tries.iter().flatten().count();
+    assert!(tries > 5, "{tries} tries");
+    assert_eq!(promise(super::Lines::check_tries(&world)), None);
 }
 
 #[test]

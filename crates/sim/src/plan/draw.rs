@@ -16,6 +16,11 @@ const ROOMS: usize = 4;
 /// The last of them are private.
 const PRIVATE_FROM: usize = 3;
 
+/// One seed in so many has each of what is rare.
+const RARE: usize = 4;
+/// More than the server lists for one connection.
+const ROOMS_MANY: usize = 40;
+
 /// The kinds of fault that a seed may switch on, each with how often it is drawn beside the others.
 const KINDS: [(Kind, usize); 28] = [
     (Kind::Silence, 10),
@@ -103,8 +108,70 @@ pub fn draw(seed: u64) -> Plan {
         let (at, kind) = (drawing.moment(), drawing.one_of(&kinds));
         steps.push(Step { at, what: What::Fail(drawing.fault(kind)) });
     }
+    steps.extend(rare(seed, devices.len()));
     steps.sort_by_key(|step| step.at);
     Plan { seed, devices, weather, steps }
+}
+
+/// What only some seeds have: what chance alone hardly ever brings together. By a chance of its own, so that the other
+/// seeds stay as they are.
+fn rare(seed: u64, devices: usize) -> Vec<Step> {
+    let mut random = Random::new(seed ^ 0x4a4e);
+    let mut steps = Vec::new();
+    if random.below(RARE) == 0 {
+        many_rooms(&mut random, devices, &mut steps);
+    }
+    if random.below(RARE) == 0 {
+        lines_that_die_young(&mut random, devices, &mut steps);
+    }
+    if random.below(RARE) == 0 {
+        naps(&mut random, devices, &mut steps);
+    }
+    if random.below(RARE) == 0 {
+        full_at_the_end(&mut random, devices, &mut steps);
+    }
+    steps
+}
+
+fn many_rooms(random: &mut Random, devices: usize, steps: &mut Vec<Step>) {
+    for _ in 0..random.between(4, 10) {
+        let (at, device) = (random.duration(Duration::from_secs(1), LASTS), random.below(devices));
+        steps.push(Step { at, what: What::Act { device, act: Act::SendEverywhere { rooms: ROOMS_MANY } } });
+    }
+}
+
+fn lines_that_die_young(random: &mut Random, devices: usize, steps: &mut Vec<Step>) {
+    for _ in 0..random.between(1, 3) {
+        let (at, device) = (random.duration(Duration::from_secs(1), LASTS), random.below(devices));
+        let (after, lasts) = (random.ms(200, 1_000), random.ms(20_000, 120_000));
+        steps.push(Step { at, what: What::Fail(Fault::Flap { device, after, lasts }) });
+    }
+}
+
+/// Short sleeps while an answer is due and a ping under way: the line lives, and a deadline is over on waking.
+fn naps(random: &mut Random, devices: usize, steps: &mut Vec<Step>) {
+    for _ in 0..random.between(4, 10) {
+        let (at, device) = (random.duration(Duration::from_secs(10), LASTS), random.below(devices));
+        let (sync, whose) = (Duration::from_secs(6), Machine::Device(device));
+        let slow = Fault::DiskSlow { whose: Machine::Server, sync, lasts: Duration::from_secs(2) };
+        steps.push(Step { at, what: What::Fail(slow) });
+        steps.push(said_in_first_room(random, at, device));
+        let nap = Fault::Sleep { whose, lasts: random.ms(3_600, 7_000) };
+        steps.push(Step { at: at + random.ms(1_200, 3_000), what: What::Fail(nap) });
+    }
+}
+
+/// What the disk has no room for is the last that is said.
+fn full_at_the_end(random: &mut Random, devices: usize, steps: &mut Vec<Step>) {
+    let lasts = random.ms(1_000, 5_000);
+    steps.push(Step { at: LASTS, what: What::Fail(Fault::DiskFull { whose: Machine::Server, lasts }) });
+    let device = random.below(devices);
+    steps.push(said_in_first_room(random, LASTS, device));
+}
+
+fn said_in_first_room(random: &mut Random, at: Duration, device: usize) -> Step {
+    let act = Act::Send { room: 0, count: 1, bytes: 10 };
+    Step { at: at + random.ms(10, 500), what: What::Act { device, act } }
 }
 
 fn version(random: &mut Random) -> VersionPlan {
@@ -278,7 +345,7 @@ mod tests {
                 }
             }
         }
-        // Restored and copied profiles are one kind here.
-        assert_eq!(drawn.len(), KINDS.len() + 1, "{drawn:?}");
+        // Restored and copied profiles are one kind here, and lines that die young are drawn apart.
+        assert_eq!(drawn.len(), KINDS.len() + 2, "{drawn:?}");
     }
 }

@@ -23,6 +23,10 @@ impl What {
                 (*count, *bytes) = (1, 10);
                 true
             }
+            What::Act { act: Act::SendEverywhere { rooms }, .. } if *rooms > 1 => {
+                *rooms /= 2;
+                true
+            }
             What::Act { .. } => false,
             What::Fail(fault) => match fault.lasts_mut() {
                 Some(lasts) if *lasts >= LEAST * 2 => {
@@ -49,6 +53,7 @@ impl Fault {
             | Fault::Hole { device, .. }
             | Fault::NatForgets { device, .. }
             | Fault::AddressChange { device }
+            | Fault::Flap { device, .. }
             | Fault::NoNetwork { device, .. }
             | Fault::HandOver { device }
             | Fault::ProfileRestored { device, .. }
@@ -77,6 +82,7 @@ impl Fault {
             Fault::Stall { lasts, .. }
             | Fault::Slow { lasts, .. }
             | Fault::Jitter { lasts, .. }
+            | Fault::Flap { lasts, .. }
             | Fault::NoNetwork { lasts, .. }
             | Fault::DiskFull { lasts, .. }
             | Fault::DiskSlow { lasts, .. }

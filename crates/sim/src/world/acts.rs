@@ -15,6 +15,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// How many messages of history are asked for.
 const HISTORY_LENGTH: u64 = 50;
 
+/// Beyond the rooms that a plan names one by one.
+const MANY_FROM: usize = 100;
+
 /// The name of a public room.
 pub fn room_name(room: usize) -> String {
     format!("room{room}")
@@ -39,6 +42,11 @@ impl World {
             Act::Send { room, count, bytes } => {
                 let Some(to) = self.target(device, *room) else { return };
                 let messages = (0..*count).map(|_| self.message(device, to.clone(), *bytes)).collect();
+                self.append(device, messages);
+            }
+            Act::SendEverywhere { rooms } => {
+                let names = (0..*rooms).map(|room| room_name(MANY_FROM + room));
+                let messages = names.map(|name| self.message(device, Target::Public(name), 10)).collect();
                 self.append(device, messages);
             }
             Act::Direct { account } => {

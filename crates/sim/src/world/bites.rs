@@ -27,7 +27,7 @@ struct Waiting {
 }
 
 /// Every kind, so that one that is never drawn is noticed, too.
-const KINDS: [&str; 30] = [
+const KINDS: [&str; 31] = [
     "address change",
     "bit flipped",
     "clock drift",
@@ -41,6 +41,7 @@ const KINDS: [&str; 30] = [
     "kill",
     "kill in a call",
     "late timers",
+    "lines that die young",
     "no network",
     "power loss",
     "power loss in a call",
@@ -159,6 +160,7 @@ impl Fault {
             Fault::Hole { .. } => "hole on the line",
             Fault::NatForgets { .. } => "forgetful NAT",
             Fault::AddressChange { .. } => "address change",
+            Fault::Flap { .. } => "lines that die young",
             Fault::NoNetwork { .. } => "no network",
             Fault::Kill { in_calls: None, .. } => "kill",
             Fault::Kill { in_calls: Some(_), .. } => "kill in a call",
@@ -189,6 +191,7 @@ impl Fault {
             | Fault::FlipBit { device, .. }
             | Fault::Hole { device, .. }
             | Fault::Stall { device, .. }
+            | Fault::Flap { device, .. }
             | Fault::NoNetwork { device, .. } => Some(Machine::Device(device)),
             Fault::Kill { whose, in_calls: Some(_), .. }
             | Fault::PowerLoss { whose, in_calls: Some(_), .. }

@@ -52,6 +52,8 @@ pub struct Device {
     no_network_until: Option<Instant>,
     slow: Option<(u64, Instant)>,
     jitter: Option<(Duration, Instant)>,
+    /// How old its lines become, until when.
+    flapping: Option<(Duration, Instant)>,
 }
 
 /// Names of accounts, by number.
@@ -101,6 +103,7 @@ impl World {
             no_network_until: None,
             slow: None,
             jitter: None,
+            flapping: None,
         });
         self.devices.len() - 1
     }
@@ -114,7 +117,7 @@ impl World {
         there.attempt = None;
         let has_network = there.has_network(now);
         let (rate, disturbed_until) =
-            (there.bytes_per_second(now, self.weather.bytes_per_second), there.disturbed_until(now));
+            (there.bytes_per_second(now, self.weather.bytes_per_second), there.disturbed_until());
         let clock = there.machine.clock(now);
         let Some(process) = &mut there.process else { return };
         if !has_network {
@@ -135,7 +138,11 @@ impl World {
             self.lines.insert(line, made);
             there.line = Some(line);
             there.heard = now;
+            let dies_after = there.flapping.filter(|&(_, until)| now < until).map(|(after, _)| after);
             process.session.handle_opened(clock);
+            if let Some(after) = dies_after {
+                self.later(after, Task::EndYoung { line });
+            }
             self.server_accept(line);
         } else {
             process.session.handle_open_failed(clock, Cause::Refused);
@@ -202,9 +209,13 @@ impl Device {
         self.jitter = Some((latency_max, until));
     }
 
+    pub(super) fn set_flapping(&mut self, after: Duration, until: Instant) {
+        self.flapping = Some((after, until));
+    }
+
     /// All is well with its network.
     pub(super) fn mend_network(&mut self) {
-        (self.no_network_until, self.slow, self.jitter) = (None, None, None);
+        (self.no_network_until, self.slow, self.jitter, self.flapping) = (None, None, None, None);
     }
 
     pub(super) fn latency(&self, now: Instant, usual: (Duration, Duration)) -> (Duration, Duration) {
@@ -221,10 +232,10 @@ impl Device {
         }
     }
 
-    /// Until when something about it is not as it should be.
-    fn disturbed_until(&self, now: Instant) -> Instant {
+    /// Until when something about its network is not as it should be. That a line is new is nothing of the kind.
+    fn disturbed_until(&self) -> Instant {
         let network = [self.jitter.map(|(_, until)| until), self.slow.map(|(_, until)| until), self.no_network_until];
-        network.into_iter().flatten().fold(now, Instant::max)
+        network.into_iter().flatten().fold(Instant::from_nanos(0), Instant::max)
     }
 
     /// When a timer of its process fires next.

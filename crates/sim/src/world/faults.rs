@@ -1,6 +1,6 @@
 //! What goes wrong, and whether it changed anything.
 
-use steadfast_proto::time::{Duration, Instant};
+use steadfast_proto::time::Duration;
 
 use super::bites::Bites;
 use super::line::Spoil;
@@ -43,6 +43,7 @@ impl World {
             Fault::Hole { device, up, bytes } => self.spoil(device, up, Spoil::Drop(bytes)),
             Fault::NatForgets { device, quiet } => self.nat_forgets(device, quiet),
             Fault::AddressChange { device } => self.change_address(device),
+            Fault::Flap { device, after, lasts } => self.flap(device, after, lasts),
             Fault::NoNetwork { device, lasts } => self.no_network(device, lasts),
             Fault::Kill { whose, back, in_calls: None } => self.crash(whose, false, back),
             Fault::PowerLoss { whose, back, in_calls: None } => self.crash(whose, true, back),
@@ -97,10 +98,19 @@ impl World {
 
     /// Whether anything was done to a line, or to what is at its ends, so lately that it may have died of it.
     pub(super) fn was_disturbed(&self, line: u64) -> bool {
+        let Some(device) = self.lines.get(&line).map(|line| line.device) else { return true };
+        self.may_be_silent(line, Whose::Server) || self.may_be_silent(line, Whose::Device(device))
+    }
+
+    /// Whether anything was done to a line, or to what is at its other end, so lately that nothing may come to this
+    /// one. That it slept itself, or that its timers were late, is none of the line's doing.
+    pub(crate) fn may_be_silent(&self, line: u64, to: Whose) -> bool {
         let Some(line) = self.lines.get(&line) else { return true };
-        let machines = [&self.devices[line.device].machine, &self.server.machine];
-        let until = machines.iter().map(|machine| machine.disturbed_until).fold(line.disturbed_until, Instant::max);
-        line.dead_since.is_some() || self.now <= until + AFTERMATH
+        let other = match to {
+            Whose::Server => &self.devices[line.device].machine,
+            Whose::Device(_) => &self.server.machine,
+        };
+        line.dead_since.is_some() || self.now <= line.disturbed_until.max(other.disturbed_until) + AFTERMATH
     }
 
     // ---- lines
@@ -205,6 +215,24 @@ impl World {
             self.tell_of_network(device);
         }
         cut
+    }
+
+    fn flap(&mut self, device: usize, after: Duration, lasts: Duration) -> bool {
+        let until = self.now + lasts;
+        if let Some(there) = self.devices.get_mut(device) {
+            there.set_flapping(after, until);
+        }
+        self.cut_of(device, Ways::Both, true);
+        // It is the next lines that die young, which is counted then.
+        false
+    }
+
+    /// A line of a device whose lines die young.
+    pub(super) fn end_young(&mut self, line: u64) {
+        let device = self.lines.get(&line).map(|line| line.device);
+        if let Some(device) = device.filter(|_| self.cut(line, Ways::Both, true)) {
+            self.bites.meet("lines that die young", Whose::Device(device));
+        }
     }
 
     fn no_network(&mut self, device: usize, lasts: Duration) -> bool {

@@ -53,6 +53,7 @@ pub(crate) enum Task {
     Tick { run: u64 },
     NetworkBack { device: usize },
     RoomOnDisk { whose: Whose },
+    EndYoung { line: u64 },
 }
 
 impl Task {
@@ -72,7 +73,7 @@ impl Task {
             | Task::Chunks { .. }
             | Task::Page { .. }
             | Task::Tick { .. } => Some(Whose::Server),
-            Task::RoomOnDisk { .. } => None,
+            Task::RoomOnDisk { .. } | Task::EndYoung { .. } => None,
         }
     }
 }
@@ -401,6 +402,7 @@ impl World {
             Task::Page { line, asked } => self.server_page(line, &asked),
             Task::Tick { run } => self.server_tick(run),
             Task::NetworkBack { device } => self.network_back(device),
+            Task::EndYoung { line } => self.end_young(line),
             Task::RoomOnDisk { whose } => {
                 if let Some(machine) = self.machine(whose) {
                     machine.disk().set_full(false);

@@ -72,7 +72,7 @@ pub enum Observed {
         /// Whether anything had been done to the line or its ends shortly before.
         disturbed: bool,
     },
-    /// The server let a line go for want of a sign of life.
+    /// The server let a line go for want of a sign of life, or because what came by it could not be right.
     LetGo {
         /// The device.
         device: usize,

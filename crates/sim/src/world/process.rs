@@ -44,6 +44,22 @@ pub struct Process {
     was_online: bool,
     /// The last link whose end was seen.
     ended: Option<u64>,
+    /// Of the line that was closed last, as it was then.
+    closed: Excuses,
+}
+
+/// Whether a line may be given up: for nothing came, or for another reason.
+#[derive(Clone, Copy, Debug)]
+struct Excuses {
+    for_silence: bool,
+    for_all_else: bool,
+}
+
+impl Default for Excuses {
+    /// Nothing is known of it.
+    fn default() -> Self {
+        Self { for_silence: true, for_all_else: true }
+    }
 }
 
 impl Process {
@@ -110,6 +126,7 @@ impl World {
                 flights: BTreeMap::new(),
                 was_online: false,
                 ended: None,
+                closed: Excuses::default(),
             })
         })
     }
@@ -276,6 +293,11 @@ impl World {
                 there.attempt = None;
                 self.device_transmits(device);
                 if let Some(line) = self.devices[device].line.take() {
+                    // Why it is given up is told once it is closed.
+                    let excuses = self.excuses_of(device, line);
+                    if let Some(process) = &mut self.devices[device].process {
+                        process.closed = excuses;
+                    }
                     self.end_pipe(line, true, false);
                     self.forget_line(line);
                 }
@@ -301,17 +323,26 @@ impl World {
         }
     }
 
+    fn excuses_of(&self, device: usize, line: u64) -> Excuses {
+        Excuses { for_silence: self.may_be_silent(line, Whose::Device(device)), for_all_else: self.was_disturbed(line) }
+    }
+
     /// The flight recorder says how a link ended, at least once.
     fn see_loss(&mut self, device: usize, link: u64, cause: Cause) {
         let line = self.devices[device].line;
         let Some(process) = &mut self.devices[device].process else { return };
+        let closed = std::mem::take(&mut process.closed);
         if process.ended.replace(link) == Some(link) {
             return;
         }
         if matches!(cause, Cause::TakenOver | Cause::Superseded) {
             self.devices[device].ousted_at = Some(self.now);
         }
-        let disturbed = line.is_none_or(|line| self.was_disturbed(line));
+        let excuses = line.map_or(closed, |line| self.excuses_of(device, line));
+        let disturbed = match cause {
+            Cause::Silent { .. } | Cause::WokeFromSleep => excuses.for_silence,
+            _ => excuses.for_all_else,
+        };
         self.see(Observed::Lost { device, cause, disturbed });
     }
 

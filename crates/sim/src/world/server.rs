@@ -280,13 +280,23 @@ impl World {
         let ended = self.server.conns.get_mut(&line).and_then(|conn| conn.ending.take());
         if let Some(ending) = ended {
             self.server.conns.remove(&line);
-            if matches!(ending, Ending::Found(LinkError::Silent { .. })) {
-                let disturbed = self.was_disturbed(line);
-                if let Some(device) = self.lines.get(&line).map(|line| line.device) {
-                    self.see(Observed::LetGo { device, disturbed });
-                }
-            }
+            self.see_ending(line, &ending);
             self.end_pipe(line, false, false);
+        }
+    }
+
+    /// Whether it found fault with the line or with what came by it.
+    fn see_ending(&mut self, line: u64, ending: &Ending) {
+        let disturbed = match ending {
+            Ending::Found(LinkError::Silent { .. } | LinkError::WokeFromSleep) => {
+                self.may_be_silent(line, Whose::Server)
+            }
+            Ending::Found(LinkError::Codec(_) | LinkError::Hole { .. })
+            | Ending::Said { reason: ByeReason::ProtocolError, .. } => self.was_disturbed(line),
+            Ending::Found(_) | Ending::Said { .. } | Ending::Heard(_) => return,
+        };
+        if let Some(device) = self.lines.get(&line).map(|line| line.device) {
+            self.see(Observed::LetGo { device, disturbed });
         }
     }
 
