@@ -13,7 +13,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::random::Random;
 use crate::relay::{read, write_all};
 
 const READ_BYTES: usize = 16 * 1024;
@@ -175,15 +174,16 @@ async fn cut(
     mut cutting: Cutting,
     timer: &mut BootTimer,
 ) -> bool {
-    let mut random = Random::new();
+    let mut random = fastrand::Rng::new();
     loop {
         let armed = cutting.armed.wait_for(|armed| *armed).await.is_ok();
-        timer.set(Some(BootClock::now() + random.around(cutting.every)));
+        // Half of it to one and a half.
+        timer.set(Some(BootClock::now() + cutting.every.mul_f64(0.5 + random.f64())));
         if !armed || timer.expired().await.is_err() {
             // Nobody cuts any more: the connection ends by itself.
             return std::future::pending().await;
         }
-        let drawn = (random.one_of(&CUTS), random.one_of(&WAYS));
+        let drawn = (random.choice(CUTS), random.choice(WAYS));
         let (Some(cut), Some(ways), true) = (drawn.0, drawn.1, *cutting.armed.borrow()) else { continue };
         let gates: &[&watch::Sender<Gate>] = match ways {
             Ways::Both => &[up, down],
@@ -191,7 +191,7 @@ async fn cut(
             Ways::ToClient => &[down],
         };
         for gate in gates {
-            gate.send_replace(Gate::Closing(random.below(CUT_WITHIN_BYTES)));
+            gate.send_replace(Gate::Closing(random.u64(..CUT_WITHIN_BYTES)));
         }
         let mut first = gates[0].subscribe();
         let shut = first.wait_for(|gate| *gate == Gate::Shut);
@@ -212,7 +212,7 @@ async fn cut(
             }
             Cut::Stall => {
                 set(Gate::Shut);
-                timer.set(Some(BootClock::now() + Duration::from_millis(random.below(STALL_MAX_MS))));
+                timer.set(Some(BootClock::now() + Duration::from_millis(random.u64(..STALL_MAX_MS))));
                 // A timer that broke shortens the stall.
                 timer.expired().await.ok();
                 set(Gate::Open);

@@ -6,7 +6,6 @@
 mod line;
 mod member;
 mod oracle;
-mod random;
 mod report;
 mod run;
 

@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 use super::line::{Cuts, Cutting, Line};
 use super::member::{Closed, Member, Phase, Shared};
 use super::oracle::{Evidence, Verdict, judge};
-use super::random::Random;
 use super::report::Report;
 use crate::exit::Exit;
 use crate::output;
@@ -109,7 +108,7 @@ impl Audit {
         maker.prefix("steadfast-audit-");
         let directory = plan.scratch.as_ref().map_or_else(|| maker.tempdir(), |scratch| maker.tempdir_in(scratch));
         let directory = directory.map_err(|error| Exit::failed(format!("no directory for the profiles: {error}")))?;
-        let room = format!("audit-{:016x}", Random::new().next());
+        let room = format!("audit-{:016x}", fastrand::u64(..));
         let within = plan.cut_every * CUTS_OF_A_LINE;
         let (armed, phase) = (watch::Sender::new(false), watch::Sender::new(Phase::Sending));
         let timer = BootTimer::new().map_err(Exit::failed)?;
