@@ -209,11 +209,16 @@ impl Client {
                 self.session.handle_stored(self.now, &stored, resume);
             }
             Err(ApplyError::Profile(error)) => panic!("bytes of a peer broke the profile: {error}"),
-            Err(error @ (ApplyError::AnotherLog { .. } | ApplyError::NotWelcomed)) => {
+            Err(error @ ApplyError::AnotherLog { .. }) => {
+                panic!("the session let through what it can tell by itself: {error}")
+            }
+            Err(error @ ApplyError::NotWelcomed) if !self.watching.has_diverged() => {
                 panic!("the session let through what it can tell by itself: {error}")
             }
             Err(
-                ApplyError::OutOfOrder { .. }
+                // Its history parted from the very term under which it goes on.
+                ApplyError::NotWelcomed
+                | ApplyError::OutOfOrder { .. }
                 | ApplyError::Backwards { .. }
                 | ApplyError::StrangePage { .. }
                 | ApplyError::NotAPosition { .. },

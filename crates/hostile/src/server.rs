@@ -328,7 +328,10 @@ impl World {
             if conn.core.reader().is_some() {
                 assert_eq!(conn.submitted, conn.answers, "an operation has no answer");
                 assert!(conn.outcomes.is_empty(), "outcomes were not sent: {:?}", conn.outcomes);
-                self.has_everything(conn, self.hub.state().head());
+                // What half a frame stands before is not heard, and so nothing is acknowledged.
+                if !conn.unknown_credit {
+                    self.has_everything(conn, self.hub.state().head());
+                }
             }
         }
         let state = self.hub.state();

@@ -20,6 +20,8 @@ pub(super) struct Watching {
     decoder: Decoder,
     greeted: bool,
     said_bye: bool,
+    /// The histories parted on this link.
+    diverged: bool,
     first_flight_bytes: u64,
     /// Bytes of the entries lane that came on this link, and those that were acknowledged.
     stream_bytes: u64,
@@ -39,6 +41,10 @@ impl Watching {
     /// The server sent this on the entries lane.
     pub(super) fn came(&mut self, bytes: usize) {
         self.stream_bytes += bytes as u64;
+    }
+
+    pub(super) fn has_diverged(&self) -> bool {
+        self.diverged
     }
 
     pub(super) fn asked(&mut self, number: u32, request: &Request) {
@@ -129,7 +135,8 @@ impl Watching {
     }
 
     /// What is to be stored together is bounded by the window and by what the client asked for.
-    pub(super) fn batch(&self, batch: &[Change]) {
+    pub(super) fn batch(&mut self, batch: &[Change]) {
+        self.diverged |= batch.iter().any(|change| matches!(change, Change::Diverged { .. }));
         let (mut entries, mut entry_bytes, mut outcomes, mut pages, mut others) = (0, 0, 0, 0, 0);
         for change in batch {
             match change {

@@ -73,17 +73,31 @@ impl Conn {
             Kind::Ack(ack) if ack.stream_bytes <= self.stream_bytes && self.core.reader().is_some() => {
                 self.acknowledged = self.acknowledged.max(ack.stream_bytes);
             }
-            Kind::Continue(go_on) => self.place = Some(go_on.position),
             _ => {}
         }
-        let bytes = crate::speech::bytes_of(kind);
-        self.core.handle_bytes(world.now, &bytes, &mut world.hub);
+        let goes_on = match &kind {
+            Kind::Continue(go_on) => Some(go_on.position),
+            _ => None,
+        };
+        let begins = self.take(&crate::speech::bytes_of(kind), world);
+        assert!(!begins || self.place == goes_on, "it reads on from {:?}, and named {goes_on:?}", self.place);
     }
 
     /// Bytes that may say anything.
     pub(super) fn hear(&mut self, bytes: &[u8], world: &mut World) {
         self.unknown_credit = true;
+        self.take(bytes, world);
+    }
+
+    /// Says whether a `Continue` in it made it begin to read.
+    fn take(&mut self, bytes: &[u8], world: &mut World) -> bool {
+        let read_already = self.core.reader().is_some();
         self.core.handle_bytes(world.now, bytes, &mut world.hub);
+        let begins = self.core.reader().filter(|_| !read_already);
+        if let Some(reader) = begins {
+            self.place = Some(world.hub.place(reader));
+        }
+        begins.is_some()
     }
 
     /// Lets so many pieces leave; says whether any did.
