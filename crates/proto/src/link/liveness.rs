@@ -221,9 +221,12 @@ impl Liveness {
         self.awaiting.get_or_insert(now);
     }
 
-    /// Nothing that was sent waits for an answer any more.
+    /// Nothing that was sent waits for an answer any more. Be that known without a word of the peer since it was asked
+    /// whether it lives, it has to answer that as soon as before: no deadline moves back without a sign of life.
     pub fn handle_all_answered(&mut self) {
-        self.awaiting = None;
+        if self.suspected_since().is_none() {
+            self.awaiting = None;
+        }
     }
 
     /// A ping left.

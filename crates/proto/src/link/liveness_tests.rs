@@ -71,6 +71,25 @@ fn a_queue_that_shrinks_shortens_no_bound_before_the_peer_has_spoken_and_is_no_s
     }
 }
 
+/// An own message that came back is stored, late, and so it is known that it was taken; its answer never came.
+#[test]
+fn what_is_answered_by_what_came_before_moves_no_deadline_of_a_peer_that_was_asked() {
+    let mut liveness = client();
+    liveness.handle_sent_awaiting(at(0));
+    assert_eq!(liveness.handle_timeout(at(250)), Verdict::Ping);
+    liveness.handle_ping_sent(1, at(250));
+    liveness.handle_all_answered();
+    assert_eq!(liveness.poll_timeout(), (at(1_250), Beat::Ping));
+    assert_eq!(liveness.handle_timeout(at(1_250)), Verdict::Ping);
+    liveness.handle_ping_sent(2, at(1_250));
+    liveness.handle_ping_sent(3, at(2_250));
+    assert_eq!(liveness.poll_timeout(), (at(3_000), Beat::DeadActive));
+    liveness.handle_inbound(at(2_900));
+    assert!(liveness.handle_pong(3, at(2_900)));
+    liveness.handle_all_answered();
+    assert_eq!(liveness.bound_in_force(), IDLE_BOUND);
+}
+
 #[test]
 fn a_rate_that_is_measured_late_moves_the_bound_at_once_and_is_no_sleep() {
     let mut liveness = client();
