@@ -103,14 +103,17 @@ impl World {
     }
 
     /// Whether anything was done to a line, or to what is at its other end, so lately that nothing may come to this
-    /// one. That it slept itself, or that its timers were late, is none of the line's doing.
+    /// one. That it slept itself, or that its timers were late, is none of the line's doing, unless it woke so soon after
+    /// a deadline that it can't tell.
     pub(crate) fn may_be_silent(&self, line: u64, to: Whose) -> bool {
         let Some(line) = self.lines.get(&line) else { return true };
-        let other = match to {
-            Whose::Server => &self.devices[line.device].machine,
-            Whose::Device(_) => &self.server.machine,
+        let (own, other) = match to {
+            Whose::Server => (&self.server.machine, &self.devices[line.device].machine),
+            Whose::Device(device) => (&self.devices[device].machine, &self.server.machine),
         };
-        line.dead_since.is_some() || self.now <= line.disturbed_until.max(other.disturbed_until) + AFTERMATH
+        line.dead_since.is_some()
+            || own.overslept_barely
+            || self.now <= line.disturbed_until.max(other.disturbed_until) + AFTERMATH
     }
 
     // ---- lines

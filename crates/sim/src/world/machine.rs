@@ -9,6 +9,8 @@ use crate::vfs::{Death, Disk, ProcessId};
 
 /// The wall clock when the world began, Unix milliseconds.
 const WALL_START_MS: u64 = 1_700_000_000_000;
+/// So late a timer may be without being taken for one that was slept through.
+const LATE: Duration = Duration::from_millis(500);
 const MILLION: i128 = 1_000_000;
 
 /// See the module's documentation.
@@ -22,6 +24,9 @@ pub struct Machine {
     drift_ppm: i32,
     wall_ahead_ms: i64,
     asleep_until: Option<Instant>,
+    woke_at: Option<Instant>,
+    /// It woke just behind the deadline that is judged now.
+    pub(super) overslept_barely: bool,
     /// Its timers fire up to so late, until then.
     late: Option<(Duration, Instant)>,
     /// No timer fires before.
@@ -51,6 +56,8 @@ impl Machine {
             drift_ppm: 0,
             wall_ahead_ms: 0,
             asleep_until: None,
+            woke_at: None,
+            overslept_barely: false,
             late: None,
             timers_from: None,
             slow: None,
@@ -147,9 +154,14 @@ impl Machine {
     pub fn wake(&mut self, now: Instant) -> bool {
         let wakes = self.asleep_until.is_some_and(|until| until <= now);
         if wakes {
-            self.asleep_until = None;
+            (self.asleep_until, self.woke_at) = (None, Some(now));
         }
         wakes
+    }
+
+    /// Whether it woke at this moment, and so soon after the deadline that this might be a timer that is late.
+    pub(super) fn oversleeps_barely(&self, now: Instant, due: Instant) -> bool {
+        self.woke_at == Some(now) && self.clock(now).since(due) <= LATE
     }
 
     /// Timers fire late from now on.

@@ -249,9 +249,16 @@ impl World {
             if let Some((queued_bytes, rate)) = measured {
                 process.session.handle_line(queued_bytes, rate);
             }
-            process.session.handle_timeout(clock);
+            if let Some((due, _)) = process.session.poll_timeout() {
+                let machine = &mut self.devices[device].machine;
+                machine.overslept_barely = machine.oversleeps_barely(now, due);
+            }
+            if let Some(process) = &mut self.devices[device].process {
+                process.session.handle_timeout(clock);
+            }
         }
         self.drive_device(device);
+        self.devices[device].machine.overslept_barely = false;
     }
 
     // ---- what the session wants

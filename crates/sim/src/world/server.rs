@@ -268,8 +268,11 @@ impl World {
                 if let Some((queued_bytes, rate)) = measured {
                     conn.core.handle_line(queued_bytes, rate);
                 }
+                let machine = &mut self.server.machine;
+                machine.overslept_barely = machine.oversleeps_barely(self.now, conn.core.poll_timeout().0);
                 conn.core.handle_timeout(clock, &mut running.hub);
                 self.drive_conn(line);
+                self.server.machine.overslept_barely = false;
             }
         }
     }
