@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use steadfast_proto::session::Cause;
 use steadfast_proto::time::{Duration, Instant};
 
 use super::machine::Machine;
@@ -62,8 +63,12 @@ impl World {
 
     /// Another copy of its profile has, or just had, its place at the server.
     pub fn is_ousted(&self, device: usize) -> bool {
-        let ousted = self.devices[device].ousted_at;
-        self.copies.of_profiles && ousted.is_some_and(|at| self.now.since(at) < OUSTED_FOR)
+        let there = &self.devices[device];
+        let lately = there.ousted_at.is_some_and(|at| self.now.since(at) < OUSTED_FOR);
+        // Who was taken over stays away until somebody starts it again.
+        let taken_over =
+            there.process.as_ref().is_some_and(|process| process.session.status().cause == Some(Cause::TakenOver));
+        self.copies.of_profiles && (lately || taken_over)
     }
 
     pub(super) fn restore_server(&mut self, age: Duration) -> bool {
