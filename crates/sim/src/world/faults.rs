@@ -103,8 +103,8 @@ impl World {
     }
 
     /// Whether anything was done to a line, or to what is at its other end, so lately that nothing may come to this
-    /// one. That it slept itself, or that its timers were late, is none of the line's doing, unless it woke so soon after
-    /// a deadline that it can't tell.
+    /// one. That it slept itself, or that its timers were late, is none of the line's doing, unless it woke so soon
+    /// after a deadline that it can't tell.
     pub(crate) fn may_be_silent(&self, line: u64, to: Whose) -> bool {
         let Some(line) = self.lines.get(&line) else { return true };
         let (own, other) = match to {
