@@ -9,6 +9,7 @@ pub mod plan;
 pub mod random;
 pub mod report;
 pub mod run;
+pub mod scratch;
 pub mod shrink;
 pub mod story;
 pub mod vfs;

@@ -11,6 +11,7 @@ use steadfast_sim::oracle::Broken;
 use steadfast_sim::plan::draw;
 use steadfast_sim::report::Report;
 use steadfast_sim::run::{run, run_watched};
+use steadfast_sim::scratch;
 use steadfast_sim::shrink::shrink;
 use steadfast_sim::story;
 
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
     };
     if options.watch {
         return watch(options.seed);
+    }
+    if !options.is_child {
+        scratch::sweep();
     }
     let done = if options.is_child { run_here(&options) } else { children::run(&options) };
     done.unwrap_or_else(|error| {

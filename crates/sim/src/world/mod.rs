@@ -24,6 +24,7 @@ use steadfast_proto::wire::History;
 
 use crate::plan::{Machine as Whose, Plan, WeatherPlan};
 use crate::random::Random;
+use crate::scratch;
 use crate::vfs;
 use bites::Bites;
 use copies::Copies;
@@ -118,7 +119,7 @@ impl World {
         vfs::seed(plan.seed);
         let mut random = Random::new(plan.seed);
         let now = Instant::from_nanos(1_000_000_000_000);
-        let directory = directory();
+        let directory = scratch::directory();
         let machine = Machine::new(&directory.path().join("server"), random.number(), now);
         let mut world = Self {
             now,
@@ -414,11 +415,4 @@ impl World {
 
 fn crc(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// In memory, where the system has a place for that.
-fn directory() -> tempfile::TempDir {
-    let prefix = "steadfast-sim-";
-    let in_memory = tempfile::Builder::new().prefix(prefix).tempdir_in("/dev/shm");
-    in_memory.or_else(|_| tempfile::Builder::new().prefix(prefix).tempdir()).expect("a directory for a world")
 }
