@@ -5,7 +5,7 @@ use super::{Cause, Change, Event, Line, Recount, Reply, Request, Session};
 use crate::time::{Duration, Instant};
 use crate::wire::{Entry, Failed, HistoryPage, Settled, Welcome, frame::Kind};
 
-/// What a store can hold, and count on from, of positions and room sequences.
+/// What a store can hold, and count on from, of positions and sequences.
 const NUMBER_MAX: u64 = i64::MAX as u64 - 1;
 
 impl Session {
@@ -166,7 +166,7 @@ impl Session {
     }
 }
 
-/// Refuses positions and room sequences that no log reaches, before anything counts with them.
+/// Refuses positions and sequences that no log reaches, before anything counts with them.
 fn check_numbers(kind: &Kind) -> Result<(), Cause> {
     let of = |entry: &Entry| entry.position.max(entry.room_sequence);
     let highest = match kind {
@@ -176,15 +176,18 @@ fn check_numbers(kind: &Kind) -> Result<(), Cause> {
         Kind::Gap(gap) => gap.to_sequence,
         Kind::Outcomes(outcomes) => outcomes.outcomes.iter().map(|outcome| outcome.position).max().unwrap_or(0),
         Kind::HistoryPage(page) => page.entries.iter().map(of).max().unwrap_or(0),
+        Kind::Welcome(welcome) => welcome.last_sequence,
+        Kind::Diverged(diverged) => diverged.last_sequence,
+        Kind::Settled(settled) => settled.last_sequence,
         // What these say is compared and shown, never counted on from.
-        Kind::Welcome(_) | Kind::Diverged(_) | Kind::Hold(_) | Kind::Settled(_) | Kind::Failed(_) | Kind::Bye(_) => 0,
+        Kind::Hold(_) | Kind::Failed(_) | Kind::Bye(_) => 0,
         Kind::Signal(_) | Kind::MembersPage(_) | Kind::RoomsPage(_) | Kind::Ping(_) | Kind::Pong(_) => 0,
         // Of a client.
         Kind::Hello(_) | Kind::Continue(_) | Kind::Op(_) | Kind::Ack(_) | Kind::History(_) | Kind::Cancel(_) => 0,
         Kind::Sync(_) | Kind::Members(_) | Kind::Rooms(_) | Kind::Watch(_) => 0,
     };
     if highest > NUMBER_MAX {
-        return Err(Cause::ProtocolError(ProtocolFault::Rule("a position or room sequence is beyond all that can be")));
+        return Err(Cause::ProtocolError(ProtocolFault::Rule("a position or sequence is beyond all that can be")));
     }
     Ok(())
 }
@@ -209,6 +212,9 @@ mod tests {
                 Kind::Gap(wire::Gap { to_sequence: number, ..wire::Gap::default() }),
                 Kind::Outcomes(Outcomes { outcomes: vec![Outcome { position: number, ..Outcome::default() }] }),
                 Kind::HistoryPage(page),
+                Kind::Welcome(Welcome { last_sequence: number, ..Welcome::default() }),
+                Kind::Diverged(wire::Diverged { last_sequence: number, ..wire::Diverged::default() }),
+                Kind::Settled(Settled { sequence: 1, last_sequence: number }),
             ]
         };
         for kind in kinds(NUMBER_MAX) {
