@@ -54,18 +54,19 @@ pub(super) fn rewind_rooms(tables: &mut dyn Tables, common: u64) -> Result<BTree
 }
 
 /// The stream brought all behind the base, in order; what is left of that is all up to the common position. Pages may
-/// have brought more, which the stream will bring again.
+/// have brought more: what the stream will bring again, and what is of after this membership.
 fn within(tables: &dyn Tables, before: &RoomInfo, interval: &Interval, common: u64) -> Result<RoomInfo, ProfileError> {
     let streamed_through = before.last.unwrap_or(POSITION_MAX);
-    let held = tables.highest_held(before.room, interval.base, streamed_through)?;
+    let until = interval.until.unwrap_or(POSITION_MAX);
+    let held = tables.highest_held(before.room, interval.base, streamed_through, until)?;
     let dropped = tables.dropped(before.room)?.filter(|&(sequence, _)| interval.base < sequence);
     let (base, last) = match dropped {
         // Which of what was dropped lies before the common position is not known.
-        Some((_, position)) if position > common && interval.open => (interval.base, None),
+        Some((_, position)) if position > common && interval.until.is_none() => (interval.base, None),
         Some((sequence, position)) if position <= common => (sequence, Some(held.unwrap_or(sequence).max(sequence))),
         Some(_) | None => (interval.base, Some(held.unwrap_or(interval.base))),
     };
-    Ok(RoomInfo { member: interval.open, base, last, ..before.clone() })
+    Ok(RoomInfo { member: interval.until.is_none(), base, last, ..before.clone() })
 }
 
 /// Nobody here knows where the room stood. The account room is one's own in any history.
@@ -76,7 +77,7 @@ fn unknown(before: &RoomInfo) -> RoomInfo {
 /// The highest room sequence that this device may have shown and that both histories hold; 0 if there is none.
 fn highest_seen(tables: &dyn Tables, after: &RoomInfo, common: u64) -> Result<u64, ProfileError> {
     let through = after.last.filter(|_| after.member).unwrap_or(POSITION_MAX);
-    let held = tables.highest_held(after.room, 0, through)?;
+    let held = tables.highest_held(after.room, 0, through, POSITION_MAX)?;
     let dropped = tables.dropped(after.room)?.filter(|&(_, position)| position <= common);
     Ok(held.max(dropped.map(|(sequence, _)| sequence)).unwrap_or(0))
 }

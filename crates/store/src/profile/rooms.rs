@@ -33,11 +33,11 @@ pub(super) enum Began {
     Before,
 }
 
-/// A membership: the room sequence before its first entry, and whether it goes on.
+/// A membership: the room sequence before its first entry, and the position of its end, if it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interval {
     pub(super) base: u64,
-    pub(super) open: bool,
+    pub(super) until: Option<u64>,
 }
 
 /// The form in which room names are compared. A server may know names that could not be given here.

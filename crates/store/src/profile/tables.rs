@@ -99,8 +99,15 @@ pub(super) trait Tables {
     fn store_entry(&mut self, entry: &wire::Entry, overlap: Overlap) -> Result<(), ProfileError>;
     /// Moves the entries beyond `common` aside, in order of position. Counts them, and those of the account.
     fn move_aside(&mut self, common: u64, account: AccountId, at_ms: u64) -> Result<Moved, ProfileError>;
-    /// The highest room sequence that is held of those behind `after` and up to `through`.
-    fn highest_held(&self, room: RoomId, after: u64, through: u64) -> Result<Option<u64>, ProfileError>;
+    /// The highest room sequence that is held of those behind `after` and up to `through`, of entries whose positions
+    /// are up to `until_position`.
+    fn highest_held(
+        &self,
+        room: RoomId,
+        after: u64,
+        through: u64,
+        until_position: u64,
+    ) -> Result<Option<u64>, ProfileError>;
     /// The last entry of the stream that was stored once and is held no more, for want of room: its room sequence and
     /// its position.
     fn dropped(&self, room: RoomId) -> Result<Option<(u64, u64)>, ProfileError>;

@@ -1,6 +1,6 @@
 //! The table `messages`.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use steadfast_proto::ids::{AccountId, DeviceId, OperationId, RoomId};
 use steadfast_proto::wire;
 use steadfast_proto::wire::entry;
@@ -135,17 +135,20 @@ fn columns(what: Option<&entry::What>) -> (i64, u64, &[u8], &str) {
     }
 }
 
-/// The highest room sequence of those behind `after` and up to `through`.
+/// The highest room sequence of those behind `after` and up to `through`, whose positions are up to `until_position`.
 pub(super) fn highest(
     connection: &Connection,
     room: RoomId,
     after: u64,
     through: u64,
+    until_position: u64,
 ) -> rusqlite::Result<Option<u64>> {
     let mut statement = connection.prepare_cached(
-        "SELECT max(room_sequence) FROM messages WHERE room = ? AND room_sequence > ? AND room_sequence <= ?",
+        "SELECT room_sequence FROM messages
+             WHERE room = ? AND room_sequence > ? AND room_sequence <= ? AND position <= ?
+             ORDER BY room_sequence DESC LIMIT 1",
     )?;
-    let highest: Option<i64> =
-        statement.query_row([to_row(room.0), to_row(after), to_row(through)], |row| row.get(0))?;
+    let bounds = [to_row(room.0), to_row(after), to_row(through), to_row(until_position)];
+    let highest: Option<i64> = statement.query_row(bounds, |row| row.get(0)).optional()?;
     Ok(highest.map(from_row))
 }

@@ -127,10 +127,11 @@ pub(super) fn rewind_memberships(connection: &Connection, common: u64) -> rusqli
 
 pub(super) fn newest_membership(connection: &Connection, room: RoomId) -> rusqlite::Result<Option<Interval>> {
     let mut statement = connection.prepare_cached(
-        "SELECT base, until_position IS NULL FROM memberships WHERE room = ? ORDER BY from_position DESC LIMIT 1",
+        "SELECT base, until_position FROM memberships WHERE room = ? ORDER BY from_position DESC LIMIT 1",
     )?;
-    let interval =
-        statement.query_row([to_row(room.0)], |row| Ok(Interval { base: from_row(row.get(0)?), open: row.get(1)? }));
+    let interval = statement.query_row([to_row(room.0)], |row| {
+        Ok(Interval { base: from_row(row.get(0)?), until: row.get::<_, Option<i64>>(1)?.map(from_row) })
+    });
     interval.optional()
 }
 

@@ -180,8 +180,14 @@ impl Tables for Rows<'_> {
         Ok(aside::move_beyond(self.0, account, common, at_ms)?)
     }
 
-    fn highest_held(&self, room: RoomId, after: u64, through: u64) -> Result<Option<u64>, ProfileError> {
-        Ok(messages::highest(self.0, room, after, through)?)
+    fn highest_held(
+        &self,
+        room: RoomId,
+        after: u64,
+        through: u64,
+        until_position: u64,
+    ) -> Result<Option<u64>, ProfileError> {
+        Ok(messages::highest(self.0, room, after, through, until_position)?)
     }
 
     /// A disk keeps every entry.

@@ -49,11 +49,13 @@ impl Messages {
         self.held.range((from, Unbounded)).next().map(|(&(room, _), _)| room)
     }
 
-    pub(super) fn highest(&self, room: RoomId, after: u64, through: u64) -> Option<u64> {
+    pub(super) fn highest(&self, room: RoomId, after: u64, through: u64, until_position: u64) -> Option<u64> {
         if after >= through {
             return None;
         }
-        self.held.range((room, after + 1)..=(room, through)).next_back().map(|(&(_, sequence), _)| sequence)
+        let held = self.held.range((room, after + 1)..=(room, through)).rev();
+        let mut before = held.filter(|(_, held)| held.message.position <= until_position);
+        before.next().map(|(&(_, sequence), _)| sequence)
     }
 
     pub(super) fn store(&mut self, mut message: StoredMessage, overlap: Overlap) {

@@ -88,7 +88,7 @@ impl Rooms {
 
     pub(super) fn newest_membership(&self, room: RoomId) -> Option<Interval> {
         let (_, newest) = self.of_room(room).next_back()?;
-        Some(Interval { base: newest.base, open: newest.until.is_none() })
+        Some(Interval { base: newest.base, until: newest.until })
     }
 
     pub(super) fn stays(&self, room: RoomId) -> Vec<Stay> {

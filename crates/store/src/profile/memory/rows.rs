@@ -206,8 +206,14 @@ impl Tables for State {
         Ok(self.messages.move_aside(common, account, at_ms))
     }
 
-    fn highest_held(&self, room: RoomId, after: u64, through: u64) -> Result<Option<u64>, ProfileError> {
-        Ok(self.messages.highest(room, after, through))
+    fn highest_held(
+        &self,
+        room: RoomId,
+        after: u64,
+        through: u64,
+        until_position: u64,
+    ) -> Result<Option<u64>, ProfileError> {
+        Ok(self.messages.highest(room, after, through, until_position))
     }
 
     fn dropped(&self, room: RoomId) -> Result<Option<(u64, u64)>, ProfileError> {

@@ -266,6 +266,22 @@ fn a_room_left_beyond_the_common_position_is_ours_again() {
 }
 
 #[test]
+fn what_pages_brought_of_the_time_between_two_memberships_is_not_taken_for_the_stream() {
+    in_both(|kept| {
+        let mut profile = with_ten_messages(kept);
+        apply(&mut *profile, &[Change::Entry(left(21, LOBBY, 14, ANN))]);
+        let entries = vec![message(23, LOBBY, 15, BOB)];
+        apply(
+            &mut *profile,
+            &[Change::Page(wire::HistoryPage { room: LOBBY.0, entries, ..wire::HistoryPage::default() })],
+        );
+        apply(&mut *profile, &[Change::Entry(joined(25, LOBBY, 16, ANN, "Lobby"))]);
+        apply(&mut *profile, &[diverged(24, 0)]);
+        assert_eq!((room(&*profile, LOBBY).member, room(&*profile, LOBBY).last), (false, Some(14)));
+    });
+}
+
+#[test]
 fn what_pages_brought_beyond_the_stream_is_not_taken_for_the_stream() {
     in_both(|kept| {
         let mut profile = with_ten_messages(kept);
