@@ -280,6 +280,8 @@ impl Actor {
         let ended = process.wait(bound);
         let end = match (self.role, ended.code) {
             (Role::Serve | Role::Send, Some(0)) | (Role::Tail, Some(130)) => End::Done,
+            // It was asked to end before it could hear that: it had not begun.
+            (Role::Serve, None) if ended.err.is_empty() => End::Killed,
             (Role::Serve | Role::Send | Role::Tail, _) => End::Failed,
         };
         let full = ended.err.iter().any(|line| FULL.iter().any(|words| line.contains(words)));
