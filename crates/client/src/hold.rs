@@ -263,7 +263,7 @@ impl<'d> Holding<'d> {
 
     fn store(&mut self, changes: Vec<Change>) {
         self.storing = Some(self.driving.keeper.start_job(move |profile| {
-            let resets = changes.iter().any(|c| matches!(c, Change::Diverged { .. }));
+            let resets = changes.iter().any(Change::resets);
             let mut fresh_ids = || OperationId(random().map_or_else(|_| wall_ms(), u64::from_ne_bytes));
             let applied = profile.apply(&changes, wall_ms(), &mut fresh_ids).and_then(|stored| {
                 let resume = if resets { Some(profile.resume()?) } else { None };

@@ -195,7 +195,7 @@ impl Client {
     /// The profile takes the batch, or refuses what the server said.
     fn store(&mut self) {
         let Some(batch) = self.storing.take() else { return };
-        let resets = batch.iter().any(|c| matches!(c, Change::Diverged { .. }));
+        let resets = batch.iter().any(Change::resets);
         let drawn = &mut self.drawn;
         let mut fresh_ids = || {
             *drawn += 1;

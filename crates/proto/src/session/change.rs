@@ -55,6 +55,13 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whether it changes what a session believes: once it is stored, the profile is to be read again.
+    pub fn resets(&self) -> bool {
+        matches!(self, Change::Diverged { .. })
+    }
+}
+
 /// What the profile knows after a batch of changes was committed and synced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {

@@ -28,7 +28,7 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn push(&mut self, change: Change) {
-        self.mark.resets |= matches!(change, Change::Diverged { .. });
+        self.mark.resets |= change.resets();
         self.mark.renumbers |= matches!(change, Change::Renumbered { .. });
         // Of two that say how far everything has come the later one says all.
         if let (Some(Change::Through { position }), Change::Through { position: later }) =

@@ -78,8 +78,10 @@ impl Session {
         }
         self.recount = Recount::No;
         let Line::Up(up) = &mut self.line else { return };
+        if up.settled {
+            return self.leave(now, &Cause::Renumbered);
+        }
         match up.last_sequence {
-            Some(_) | None if up.settled => self.leave(now, &Cause::Renumbered),
             // The numbers are of a link before, and the server was set back since.
             Some(last_sequence) if last_sequence < confirmed_through => self.recount(last_sequence, false),
             Some(_) | None => up.listens_only = false,

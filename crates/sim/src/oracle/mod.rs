@@ -100,7 +100,9 @@ impl Oracle {
         // What can't be read now says nothing.
         let Ok(resume) = profile.resume() else { return Ok(()) };
         let place = resume.place.map_or(0, |place| place.position);
-        self.wire.check_profile(device, place, resume.confirmed_through)?;
+        // While what waits has no numbers, none is known to be confirmed.
+        let confirmed = Some(resume.confirmed_through).filter(|_| !resume.recounts);
+        self.wire.check_profile(device, place, confirmed)?;
         for id in self.ledger.of_device(device) {
             let waiting = profile.is_waiting(id);
             let outcome = profile.outcomes(&[id]);

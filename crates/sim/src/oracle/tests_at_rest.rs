@@ -166,6 +166,7 @@ fn what_was_told_and_is_not_there_after_a_start_was_told_too_early() {
     oracle.wire.forget(0);
     assert_eq!(oracle.check_started(&mut world, 0), Ok(()));
     oracle.wire.handle(0, 77, &Said::Confirmed(1_000));
+    assert_eq!(oracle.wire.check_profile(0, 0, None), Ok(()), "it is not known while what waits has no numbers");
     assert_eq!(promise_of(oracle.check_started(&mut world, 0)), Promise::AcknowledgedTooEarly);
     oracle.wire.forget(0);
     let meant = Meant { body: None, wrong: false };

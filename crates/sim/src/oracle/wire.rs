@@ -115,14 +115,14 @@ impl Wire {
     }
 
     /// What a device said that it has stored is in its profile.
-    pub(super) fn check_profile(&self, device: usize, place: u64, confirmed: u64) -> Result<(), Broken> {
+    pub(super) fn check_profile(&self, device: usize, place: u64, confirmed: Option<u64>) -> Result<(), Broken> {
         let acknowledged = self.acknowledged.get(&device).copied().unwrap_or(0);
         if place < acknowledged {
             let text = format!("device {device} acknowledged {acknowledged}, and after a start its place is {place}");
             return broken(Promise::AcknowledgedTooEarly, text);
         }
         let said = self.confirmed.get(&device).copied().unwrap_or(0);
-        if confirmed < said {
+        if let Some(confirmed) = confirmed.filter(|&confirmed| confirmed < said) {
             let text = format!("device {device} confirmed outcomes up to {said}, and after a start up to {confirmed}");
             return broken(Promise::AcknowledgedTooEarly, text);
         }

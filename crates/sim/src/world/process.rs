@@ -382,7 +382,7 @@ impl World {
         let Some(changes) = running.storing.take() else { return };
         let (wall_ms, random) = (there.machine.wall_ms(now), &mut there.random);
         let profile = &mut running.profile;
-        let resets = changes.iter().any(|c| matches!(c, Change::Diverged { .. }));
+        let resets = changes.iter().any(Change::resets);
         let applied = there.machine.run(process, || {
             let mut fresh_ids = || OperationId(random.number());
             let stored = profile.apply(&changes, wall_ms, &mut fresh_ids)?;
